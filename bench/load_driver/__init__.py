@@ -1,0 +1,1 @@
+"""An outside driver that makes readings as fast as the gateway takes them."""

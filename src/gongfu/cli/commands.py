@@ -1,0 +1,173 @@
+"""Every command, its options and its help text in the language of the node."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from typer import rich_utils
+
+from gongfu import cli
+from gongfu.kernel.i18n import mark, translate
+
+JSON = Annotated[bool, typer.Option("--json", help=translate(mark("Print JSON.")))]
+
+
+def run() -> None:
+    """Parse the command line and do what it says."""
+    _app()()
+
+
+def _app() -> typer.Typer:
+    rich_utils.COMMANDS_PANEL_TITLE = translate(mark("Commands"))
+    rich_utils.OPTIONS_PANEL_TITLE = translate(mark("Options"))
+    rich_utils.ARGUMENTS_PANEL_TITLE = translate(mark("Arguments"))
+    rich_utils.ERRORS_PANEL_TITLE = translate(mark("Error"))
+    app = _group(mark("Gongfu 工赋, an industrial internet node."))
+    _node(app)
+    _records(app)
+    _tools(app)
+    for name, text in {
+        "web": mark("Console, API and live streams."),
+        "recorder": mark("Takes readings from the bus into the telemetry store."),
+        "gateway": mark("Connects devices with the bus."),
+        "resolver": mark("Answers the Handle protocol."),
+        "worker": mark("Background tasks."),
+        "simulate": mark("The demonstration plant."),
+    }.items():
+        _daemon(app, name, text)
+    return app
+
+
+def _group(text: str) -> typer.Typer:
+    return typer.Typer(help=translate(text), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _daemon(app: typer.Typer, name: str, text: str) -> None:
+    @app.command(name=name, help=translate(text), rich_help_panel=translate(mark("One process alone")))
+    def command() -> None:
+        cli.daemon(name)
+
+
+def _node(app: typer.Typer) -> None:
+    @app.command(help=translate(mark("Run the whole node until Ctrl-C.")))
+    def up() -> None:
+        from gongfu.cli import node
+
+        sys.exit(node.up())
+
+    @app.command(help=translate(mark("Show the processes of the running node.")))
+    def status(json: JSON = False) -> None:
+        from gongfu.cli import show
+        from gongfu.kernel.supervisor.status import fetch
+
+        found = fetch(cli.node_settings())
+        if json:
+            _print_json(found)
+        else:
+            show.processes(found)
+
+    @app.command(help=translate(mark("Check this machine and say what to do.")))
+    def doctor(json: JSON = False) -> None:
+        from gongfu.cli import checks, show
+        from gongfu.kernel.doctor import Level, examine
+
+        found = examine(cli.node_settings(), checks.CHECKS)
+        if json:
+            _print_json(found)
+        else:
+            show.findings(found)
+        sys.exit(any(finding.level is Level.FAIL for finding in found))
+
+    @app.command(help=translate(mark("Show the version.")))
+    def version() -> None:
+        sys.stdout.write(f"gongfu {importlib.metadata.version('gongfu')}\n")
+
+
+def _records(app: typer.Typer) -> None:
+    @app.command(help=translate(mark("Prepare or update the database; the first time, create the administrator.")))
+    def migrate(for_supervisor: Annotated[bool, typer.Option(hidden=True)] = False) -> None:
+        from gongfu.cli import database
+
+        database.migrate(for_supervisor=for_supervisor)
+
+    user = _group(mark("People who may sign in."))
+    app.add_typer(user, name="user")
+
+    @user.callback()
+    def users() -> None:
+        """Makes ``password`` a command of its own: with one command only, typer would leave its name out."""
+
+    @user.command(help=translate(mark("Set a new password.")))
+    def password(name: Annotated[str, typer.Argument(help=translate(mark("User name.")))]) -> None:
+        from gongfu.cli import database
+
+        database.set_password(name)
+
+    audit = _group(mark("The audit log."))
+    app.add_typer(audit, name="audit")
+
+    @audit.callback()
+    def audits() -> None:
+        """As above."""
+
+    @audit.command(help=translate(mark("Prove that no entry was changed or removed.")))
+    def verify() -> None:
+        from gongfu.cli import database
+
+        database.verify_audit()
+
+
+def _tools(app: typer.Typer) -> None:
+    @app.command(help=translate(mark("Ask a resolver about an identifier, over the Handle protocol.")))
+    def resolve(
+        identifier: Annotated[str, typer.Argument(help=translate(mark("Such as 88.118.1/CNC-0001.")))],
+        host: Annotated[str, typer.Option(help=translate(mark("Address of the resolver; default: this node's.")))] = "",
+        port: Annotated[int, typer.Option(help=translate(mark("Its port; default: this node's.")))] = 0,
+        tcp: Annotated[bool, typer.Option("--tcp", help=translate(mark("TCP instead of UDP.")))] = False,
+    ) -> None:
+        from gongfu.cli import show
+        from gongfu.identity.handle.client import resolve as ask
+
+        settings = cli.node_settings()
+        answer = ask(identifier, host=host or settings.host, port=port or settings.handle_port, tcp=tcp)
+        show.resolution(answer)
+
+    @app.command(help=translate(mark("Turn a recorded CSV file into a live device.")))
+    def replay(
+        file: Annotated[Path, typer.Argument(help=translate(mark("CSV file: a time column, then one column a tag.")))],
+        protocol: Annotated[str, typer.Option(help="opcua, modbus, mqtt, sparkplug")] = "opcua",
+        speed: Annotated[float, typer.Option(help=translate(mark("How many times faster than recorded.")))] = 1.0,
+        timezone: Annotated[
+            str, typer.Option(help=translate(mark("Time zone of times without one; default: the node's.")))
+        ] = "",
+    ) -> None:
+        from gongfu.cli import database
+
+        database.replay(file, protocol, speed, timezone)
+
+    @app.command(help=translate(mark("Measure this checkout (bench/NAME.py).")))
+    def bench(
+        name: Annotated[str, typer.Argument(help=translate(mark("Such as path or pages.")))],
+        json: JSON = False,
+        quick: Annotated[bool, typer.Option("--quick", help=translate(mark("End within 50 seconds.")))] = False,
+    ) -> None:
+        from gongfu.cli import bench as measurements
+
+        measurements.run(name, quick=quick, json=json)
+
+    @app.command(help=translate(mark("Bring this checkout's translations up to date.")))
+    def messages(
+        check: Annotated[bool, typer.Option("--check", help=translate(mark("Only say what is missing.")))] = False,
+    ) -> None:
+        from gongfu.cli import messages as catalogues
+
+        catalogues.run(check=check)
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")

@@ -1,0 +1,1 @@
+"""The console: shell, navigation, components; composes the pages of every room."""

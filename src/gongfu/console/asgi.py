@@ -1,0 +1,139 @@
+"""What wraps Django in the web process: static files, compression, the end of streams, health for this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import zlib
+from collections.abc import MutableMapping
+from typing import Any
+
+from gongfu.console.static_files import StaticFile
+from gongfu.kernel import ops
+from gongfu.kernel.ops import App, Health, Receive, Scope, Send
+
+_COMPRESSED = (b"text/html", b"application/json", b"text/csv", b"image/svg+xml", b"text/css", b"text/javascript")
+_WORTH = 1000
+_FOR_THIS_MACHINE = ("/readyz", "/metrics")
+
+
+def with_health(health: Health, other: App) -> App:
+    """``/healthz`` for everyone, ``/readyz`` and ``/metrics`` for callers on this machine, the rest to ``other``."""
+    answers = ops.app(health, other)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] in _FOR_THIS_MACHINE and not _is_local(scope):
+            await ops.respond(send, 404, b"not found\n", "text/plain")
+        else:
+            await answers(scope, receive, send)
+
+    return answer
+
+
+def _is_local(scope: Scope) -> bool:
+    client = scope.get("client")
+    try:
+        # A proxy on this machine calls for strangers: then it says for whom.
+        forwarded = any(name == b"x-forwarded-for" for name, _value in scope["headers"])
+        return client is not None and ipaddress.ip_address(client[0]).is_loopback and not forwarded
+    except ValueError:
+        return False
+
+
+def ending_streams(stopping: asyncio.Event, other: App) -> App:
+    """Event streams never end by themselves: once ``stopping`` is set they see their client leave, and finish.
+
+    Other requests go on; the server gives them time.
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if not any(name == b"accept" and b"text/event-stream" in value for name, value in scope.get("headers", ())):
+            await other(scope, receive, send)
+            return
+        streaming = False
+
+        async def receive_or_stop() -> MutableMapping[str, Any]:
+            message, stop = asyncio.ensure_future(receive()), asyncio.ensure_future(stopping.wait())
+            try:
+                await asyncio.wait({message, stop}, return_when=asyncio.FIRST_COMPLETED)
+                return message.result() if message.done() else {"type": "http.disconnect"}
+            finally:
+                message.cancel()
+                stop.cancel()
+
+        async def note(message: MutableMapping[str, Any]) -> None:
+            nonlocal streaming
+            streaming = message["type"] == "http.response.start" or bool(message.get("more_body"))
+            await send(message)
+
+        await other(scope, receive_or_stop, note)
+        if streaming and stopping.is_set():
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return answer
+
+
+def compressed(other: App) -> App:
+    """Gzip whole answers of text. Streams pass untouched: an event must not wait in a buffer.
+
+    Django masks its CSRF token anew in every page, so compressing pages does not give it away (BREACH).
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        accepted = any(name == b"accept-encoding" and b"gzip" in value for name, value in scope.get("headers", ()))
+        if scope["type"] != "http" or not accepted:
+            await other(scope, receive, send)
+            return
+        started: MutableMapping[str, Any] | None = None
+
+        async def squeeze(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start" and _fits(message):
+                started = message
+                return
+            if started is not None:
+                body = message.get("body", b"")
+                if not message.get("more_body") and len(body) >= _WORTH:
+                    packer = zlib.compressobj(5, zlib.DEFLATED, 31)
+                    message = {**message, "body": packer.compress(body) + packer.flush()}
+                    started["headers"] = [
+                        *((n, v) for n, v in started["headers"] if n.lower() != b"content-length"),
+                        (b"content-encoding", b"gzip"),
+                        (b"content-length", str(len(message["body"])).encode()),
+                        (b"vary", b"Accept-Encoding"),
+                    ]
+                await send(started)
+                started = None
+            await send(message)
+
+        await other(scope, receive, squeeze)
+
+    return answer
+
+
+def with_static(files: dict[str, StaticFile], other: App) -> App:
+    """Files whose names carry their hash, without a detour through Django; everything else to ``other``."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        file = files.get(scope["path"]) if scope["type"] == "http" else None
+        if file is None or scope["method"] not in ("GET", "HEAD"):
+            await other(scope, receive, send)
+            return
+        zipped = file.zipped is not None and any(n == b"accept-encoding" and b"gzip" in v for n, v in scope["headers"])
+        path = file.zipped if zipped and file.zipped else file.path
+        body = await asyncio.to_thread(path.read_bytes)
+        headers = [
+            (b"cache-control", b"public, max-age=31536000, immutable"),
+            (b"vary", b"Accept-Encoding"),
+            (b"x-content-type-options", b"nosniff"),
+            *([(b"content-encoding", b"gzip")] if zipped else ()),
+        ]
+        # uvicorn itself leaves the body of an answer to HEAD out.
+        await ops.respond(send, 200, body, file.content_type, headers)
+
+    return answer
+
+
+def _fits(message: MutableMapping[str, Any]) -> bool:
+    headers = {name.lower(): value for name, value in message["headers"]}
+    return b"content-encoding" not in headers and headers.get(b"content-type", b"").startswith(_COMPRESSED)

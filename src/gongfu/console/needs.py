@@ -1,0 +1,46 @@
+"""What needs the person who looks: things that stand still until somebody acts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET
+
+from gongfu.kernel.accounts import services as accounts
+from gongfu.kernel.accounts.models import User
+from gongfu.kernel.accounts.permissions import can_edit
+from gongfu.platform.devices import services as devices
+
+
+@dataclass(frozen=True)
+class Need:
+    """So many things of one kind, and where they are."""
+
+    count: int
+    sentence: str
+    url: str
+
+
+def needs(user: User) -> list[Need]:
+    """Whatever waits for ``user``; people who may only read are never asked."""
+    if not can_edit(user, None):
+        return []
+    refused = devices.overview(user).refused
+    if not refused:
+        return []
+    sentence = ngettext(
+        "%(n)d device has a configuration that cannot work.",
+        "%(n)d devices have a configuration that cannot work.",
+        refused,
+    )
+    return [Need(refused, sentence % {"n": refused}, f"{reverse('platform-devices')}?connection=refused")]
+
+
+@require_GET
+def needs_page(request: HttpRequest) -> HttpResponse:
+    """The list behind the count in the top bar."""
+    return render(request, "console/needs.html", {"needs": needs(accounts.user_of(request))})

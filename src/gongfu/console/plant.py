@@ -1,0 +1,174 @@
+"""The state of the plant at a glance: figures of several rooms, each of which may be missing.
+
+A figure whose source does not answer is unknown since the moment it was first missed; the page stays.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+
+from gongfu.data.telemetry import overview as telemetry
+from gongfu.data.telemetry.overview import Happened, Pulse
+from gongfu.identity.registry import services as registry
+from gongfu.kernel.accounts import services as accounts
+from gongfu.kernel.accounts.models import Organisation, User
+from gongfu.kernel.errors import Unavailable
+from gongfu.kernel.settings import settings
+from gongfu.kernel.supervisor.status import ProcessStatus, fetch
+from gongfu.platform.devices import services as devices
+from gongfu.platform.devices.services import Overview, Tile
+
+T = TypeVar("T")
+log = structlog.get_logger("web")
+
+ASK_AGAIN_S = 5.0
+"""How long a source that did not answer is left alone, so that a page does not wait for it again and again."""
+_FRESH_S = 2.0
+SEPARATOR = " / "
+"""Between the names in a place's path."""
+EVENT_HOURS = 24
+NEWEST_EVENTS = 8
+_POWER_FRESH = dt.timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Known(Generic[T]):
+    """A figure, or since when it is not known."""
+
+    value: T | None
+    since: dt.datetime | None = None
+
+
+@dataclass
+class _Missed:
+    since: dt.datetime
+    asked: float
+
+
+_missed: dict[str, _Missed] = {}
+_ask = ThreadPoolExecutor(5, "figures")
+"""Other parts of the node are asked at once, while the database is read; none of these touches the database."""
+
+
+def known(source: str, ask: Callable[[], T]) -> Known[T]:
+    """What ``ask`` returns; unknown while ``source``, a part of the node, does not answer. Faults stay faults."""
+    missed = _missed.get(source)
+    if missed and time.monotonic() - missed.asked < ASK_AGAIN_S:
+        return Known(None, missed.since)
+    try:
+        value = ask()
+    except (Unavailable, OSError) as error:
+        if missed is None:
+            log.warning("figure missing", source=source, reason=str(error))
+        missed = _missed[source] = _Missed(missed.since if missed else timezone.now(), time.monotonic())
+        return Known(None, missed.since)
+    _missed.pop(source, None)
+    return Known(value)
+
+
+_processes: tuple[float, list[ProcessStatus]] | None = None
+
+
+def processes() -> list[ProcessStatus]:
+    """The supervisor's table, at most two seconds old; raises :class:`Unavailable` without a supervisor."""
+    global _processes
+    if _processes is None or time.monotonic() - _processes[0] > _FRESH_S:
+        _processes = time.monotonic(), fetch(settings(), timeout=0.5)
+    return _processes[1]
+
+
+@dataclass(frozen=True)
+class Owner:
+    """An enterprise with its machines by place."""
+
+    pk: int
+    name: str
+    online: int
+    total: int
+    places: list[tuple[str, list[Tile]]]
+
+
+@dataclass(frozen=True)
+class Plant:
+    """Everything the home page shows."""
+
+    overview: Overview
+    owners: list[Owner]
+    pulse: Known[Pulse]
+    happened: Known[Happened]
+    power: Known[float | None]
+    """kW; None inside when nothing measures it."""
+    identifiers: int
+    resolutions: Known[int]
+    """Requests answered since the resolver started."""
+    processes: Known[list[ProcessStatus]]
+
+    @property
+    def tiles(self) -> list[Tile]:
+        """Every machine shown."""
+        return [tile for owner in self.owners for _place, tiles in owner.places for tile in tiles]
+
+
+def plant(user: User, scope: Organisation | None = None) -> Plant:
+    """The state of what ``user`` may see, now; of ``scope`` and below when it is given."""
+    now = timezone.now()
+    answers = _ask.submit(known, "resolver", resolutions)
+    rows = _ask.submit(known, "processes", processes)
+    seen = accounts.visible_organisations(user)
+    orgs = list((seen.filter(path__startswith=scope.path) if scope else seen).values_list("pk", flat=True))
+    meters = devices.power_tags(user, scope)
+    since = now - dt.timedelta(hours=EVENT_HOURS)
+    pulse = _ask.submit(known, "store", lambda: telemetry.pulse(orgs, now))
+    happened = _ask.submit(known, "store", lambda: telemetry.happened(orgs, since, NEWEST_EVENTS))
+    power = _ask.submit(known, "store", lambda: telemetry.total(orgs, meters, now - _POWER_FRESH))
+    places: dict[str, dict[str, list[Tile]]] = {}
+    for tile in devices.tiles(user, scope):
+        places.setdefault(tile.organisation, {}).setdefault(tile.place, []).append(tile)
+    overview = devices.overview(user, scope)
+    return Plant(
+        overview=overview,
+        owners=[
+            Owner(owner.pk, str(owner), online, total, _shortened(places.get(str(owner), {})))
+            for owner, total, online in overview.by_organisation
+        ],
+        pulse=pulse.result(),
+        happened=happened.result(),
+        power=power.result(),
+        identifiers=sum(registry.count(prefix.name) for prefix in registry.prefixes(user, scope)),
+        resolutions=answers.result(),
+        processes=rows.result(),
+    )
+
+
+def _shortened(places: dict[str, list[Tile]]) -> list[tuple[str, list[Tile]]]:
+    """Places without the site that all of them share."""
+    sites = {place.partition(SEPARATOR)[0] for place in places}
+    if len(sites) > 1 or len(places) == 1:
+        return list(places.items())
+    return [(place.partition(SEPARATOR)[2] or place, tiles) for place, tiles in places.items()]
+
+
+def resolutions() -> int:
+    """Requests the resolver has answered since it started; raises :class:`OSError` when it does not answer."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"http://127.0.0.1:{settings().resolver_port}/metrics", timeout=0.5) as answer:
+        text = answer.read().decode()
+    return int(
+        sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            if family.name == "gongfu_resolver_requests"
+            for sample in family.samples
+            if sample.labels.get("result") != "dropped"
+        )
+    )

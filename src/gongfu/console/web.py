@@ -1,0 +1,95 @@
+"""``gongfu web``: console, API and live streams."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from typing import cast
+
+import uvicorn
+
+from gongfu.kernel import ops, process
+from gongfu.kernel.settings import Settings
+
+DRAIN_S = 3
+"""How long open requests may go on after SIGTERM; live streams end at once."""
+_CHECK_EVERY_S = 5.0
+
+
+def main(settings: Settings) -> None:
+    """Serve until SIGTERM."""
+    sock = ops.listen(settings.host, settings.web_port, "web_port")
+    health = ops.Health("web", "database", "static files")
+
+    async def body(stopping: asyncio.Event) -> None:
+        application = await asyncio.to_thread(_application, health, stopping)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                application,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=True,
+                forwarded_allow_ips="127.0.0.1",
+                timeout_graceful_shutdown=DRAIN_S,
+                timeout_keep_alive=30,
+            )
+        )
+        watch = asyncio.create_task(_watch(health))
+        # The signals are the process's own; the server is told by should_exit.
+        serving = asyncio.create_task(server._serve(sockets=[sock]))
+        stopped = asyncio.create_task(stopping.wait())
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+        for task in (watch, stopped):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    process.run(settings, "web", body)
+
+
+def _application(health: ops.Health, stopping: asyncio.Event) -> ops.App:
+    """Django and what wraps it, with every address loaded, so that the first visitor does not wait for imports."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gongfu.console.django_settings")
+    import django  # noqa: PLC0415 - reads the settings of the node when it is set up
+
+    django.setup()
+    from django.core.handlers.asgi import ASGIHandler  # noqa: PLC0415
+    from django.urls import get_resolver  # noqa: PLC0415
+
+    from gongfu.console import asgi, static_files  # noqa: PLC0415
+
+    static_files.collect()
+    health.set("static files", True)
+    get_resolver().url_patterns  # noqa: B018 - imports every page
+    django_app = cast("ops.App", ASGIHandler())  # django-stubs asks for dict where ASGI says mapping
+    inner = asgi.ending_streams(stopping, asgi.compressed(django_app))
+    inner = asgi.with_static(static_files.collected(), inner)
+    return asgi.with_health(health, inner)
+
+
+async def _watch(health: ops.Health) -> None:
+    """Keep the condition *database* true."""
+    from django.db import Error  # noqa: PLC0415
+
+    while True:
+        try:
+            await asyncio.to_thread(_ask_database)
+            health.set("database", True)
+        except (Error, OSError) as error:
+            health.set("database", False, type(error).__name__)
+        await asyncio.sleep(_CHECK_EVERY_S)
+
+
+def _ask_database() -> None:
+    from django.db import connection  # noqa: PLC0415
+
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    finally:
+        connection.close()

@@ -1,0 +1,58 @@
+"""``gongfu worker``: background tasks, and the link between records and bus."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+
+import django
+
+from gongfu.kernel import bus, ops, process
+from gongfu.kernel.settings import Settings
+
+
+def main(settings: Settings) -> None:
+    """Run until SIGTERM."""
+    sock = ops.listen("127.0.0.1", settings.worker_port, "worker_port")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gongfu.console.django_settings")
+    django.setup()
+
+    from gongfu.kernel.tasks.worker import run_worker  # noqa: PLC0415 (needs django.setup)
+    from gongfu.platform.devices import sync  # noqa: PLC0415
+
+    health = ops.Health("worker", "bus")
+    reconnected = asyncio.Event()
+
+    async def down() -> None:
+        health.set("bus", False, "disconnected")
+
+    async def up() -> None:
+        health.set("bus", True)
+        reconnected.set()
+
+    async def link(stopping: asyncio.Event) -> None:
+        client = await bus.connect(settings, "worker", on_disconnect=down, on_reconnect=up)
+        try:
+            js = await bus.ensure(settings, client)
+            await up()
+            await sync.run(js, stopping, reconnected)
+        finally:
+            await client.close()
+
+    async def body(stopping: asyncio.Event) -> None:
+        stop_jobs = threading.Event()
+        async with ops.serve(ops.app(health), sock):
+            jobs = asyncio.create_task(asyncio.to_thread(run_worker, stop_jobs))
+            linked = asyncio.create_task(link(stopping))
+            waiting = asyncio.create_task(stopping.wait())
+            # Jobs or link ending by themselves is a fault: the process ends and the supervisor starts it again.
+            await asyncio.wait({jobs, linked, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            stop_jobs.set()
+            linked.cancel()
+            await asyncio.gather(jobs, return_exceptions=stopping.is_set())
+            with contextlib.suppress(asyncio.CancelledError):
+                await linked
+
+    process.run(settings, "worker", body)

@@ -1,0 +1,1 @@
+"""数据: telemetry and, later, catalogue, classification, data space."""

@@ -1,0 +1,218 @@
+"""The door to stored telemetry: history, last values, events, counts. No Django; every call blocks.
+
+Every question names the organisations on whose behalf it is asked (``orgs``); the store shows no other rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from gongfu.data.telemetry import queries, rules
+from gongfu.kernel.store import StoreClient, Value, client
+
+EXPORT_ROWS: Final = 2_000_000
+"""Rows one export may hold."""
+
+
+class Point(msgspec.Struct, frozen=True, array_like=True):
+    """One point of a chart: milliseconds since 1970 UTC, value (None: the line is interrupted), quality."""
+
+    time: int
+    value: float | str | None
+    quality: int
+
+
+class History(msgspec.Struct, frozen=True):
+    """Points of one series in time order; ``complete`` when no reading was left out."""
+
+    series: int
+    points: list[Point]
+    complete: bool
+
+
+class LastValue(msgspec.Struct, frozen=True):
+    """Newest reading of a series: microseconds UTC; ``value`` None when it is text or not a number."""
+
+    series: int
+    time: int
+    value: float | None
+    text: str
+    quality: int
+
+    @property
+    def point(self) -> Point:
+        """As a chart takes it."""
+        return Point(self.time // 1000, self.text if self.value is None and self.text else self.value, self.quality)
+
+
+class StoredEvent(msgspec.Struct, frozen=True):
+    """What happened to a device; ``time`` in microseconds UTC, ``kind`` of :class:`gongfu.kernel.events.EventKind`."""
+
+    org: int
+    device: int
+    time: int
+    kind: str
+    detail: str
+
+
+def history(
+    orgs: Collection[int],
+    series: Sequence[int],
+    start: datetime,
+    end: datetime,
+    points: int = 1000,
+    *,
+    store: StoreClient | None = None,
+) -> list[History]:
+    """Readings from ``start`` to before ``end``, at most about ``points`` a series, one entry for each of ``series``.
+
+    What does not fit is down-sampled to the least and the greatest value of equal intervals. Silence much longer than
+    usual appears as one point without value. Raises :class:`Invalid`, :class:`Unavailable`.
+    """
+    ids = rules.check_series(series)
+    low, high = rules.check_range(start, end)
+    rules.check_points(points)
+    if not ids or not orgs:
+        return [History(one, [], True) for one in ids]
+    source = store or client()
+    asked: dict[str, Value] = {"orgs": sorted(orgs), "start": low, "end": high}
+    counts = source.query_arrow(queries.COUNTS, {**asked, "series": ids}, orgs=orgs)
+    count = dict(zip(_column(counts, "series"), _column(counts, "n"), strict=True))
+    found: dict[int, History] = {}
+    if small := [one for one in ids if 0 < count.get(one, 0) <= points]:
+        table = source.query_arrow(queries.RAW, {**asked, "series": small}, orgs=orgs)
+        found |= {one: _history(one, part, 0) for one, part in _by_series(table)}
+    if large := [one for one in ids if count.get(one, 0) > points]:
+        width = rules.bucket_width(low, high, points)
+        table = source.query_arrow(queries.DOWN, {**asked, "series": large, "width": width}, orgs=orgs)
+        found |= {one: _history(one, part, width) for one, part in _by_series(table)}
+    return [found.get(one, History(one, [], True)) for one in ids]
+
+
+def states(
+    orgs: Collection[int],
+    series: Sequence[int],
+    start: datetime,
+    end: datetime,
+    points: int = 1000,
+    *,
+    store: StoreClient | None = None,
+) -> list[History]:
+    """The same of text series: the first ``points`` changes of each."""
+    ids = rules.check_series(series)
+    low, high = rules.check_range(start, end)
+    rules.check_points(points)
+    found: dict[int, History] = {}
+    if ids and orgs:
+        asked: dict[str, Value] = {"orgs": sorted(orgs), "series": ids, "start": low, "end": high, "points": points}
+        for one, part in _by_series((store or client()).query_arrow(queries.STATES, asked, orgs=orgs)):
+            rows = zip(_column(part, "t"), part.column("x").to_pylist(), _column(part, "q"), strict=True)
+            found[one] = History(one, [Point(t // 1000, x, q) for t, x, q in rows], part.num_rows < points)
+    return [found.get(one, History(one, [], True)) for one in ids]
+
+
+def last_values(
+    orgs: Collection[int], series: Sequence[int], *, store: StoreClient | None = None
+) -> dict[int, LastValue]:
+    """The newest reading of each of ``series`` that has one."""
+    ids = rules.check_series(series)
+    if not ids or not orgs:
+        return {}
+    table = (store or client()).query_arrow(queries.LATEST, {"orgs": sorted(orgs), "series": ids}, orgs=orgs)
+    columns = (table.column(name).to_pylist() for name in ("series", "t", "value", "text", "quality"))
+    return {
+        one: LastValue(one, time, value if np.isfinite(value) else None, text, quality)
+        for one, time, value, text, quality in zip(*columns, strict=True)
+    }
+
+
+def events(
+    orgs: Collection[int],
+    devices: Sequence[int],
+    start: datetime,
+    limit: int = 100,
+    *,
+    store: StoreClient | None = None,
+) -> list[StoredEvent]:
+    """Events of ``devices`` since ``start``, newest first, at most ``limit`` (≤1000)."""
+    ids = rules.check_series(devices)
+    if not ids or not orgs:
+        return []
+    asked: dict[str, Value] = {
+        "orgs": sorted(orgs),
+        "devices": ids,
+        "start": rules.microseconds(start),
+        "limit": max(1, min(limit, rules.MAX_EVENTS)),
+    }
+    table = (store or client()).query_arrow(queries.EVENTS, asked, orgs=orgs)
+    return msgspec.convert([{**row, "time": row["t"]} for row in table.to_pylist()], list[StoredEvent], strict=False)
+
+
+def count(
+    orgs: Collection[int], series: Sequence[int], start: datetime, end: datetime, *, store: StoreClient | None = None
+) -> int:
+    """Observations from ``start`` to before ``end``; one stored twice counts once."""
+    ids = rules.check_series(series)
+    low, high = rules.check_range(start, end)
+    if not ids or not orgs:
+        return 0
+    asked: dict[str, Value] = {"orgs": sorted(orgs), "series": ids, "start": low, "end": high}
+    return int((store or client()).query_arrow(queries.COUNT, asked, orgs=orgs).column("n")[0].as_py())
+
+
+def rates(
+    orgs: Collection[int], series: Sequence[int], seconds: int = 60, *, store: StoreClient | None = None
+) -> dict[int, float]:
+    """Readings per second of each of ``series`` over the last ``seconds``; silent ones are absent."""
+    ids = rules.check_series(series)
+    if not ids or not orgs:
+        return {}
+    asked: dict[str, Value] = {"orgs": sorted(orgs), "series": ids, "seconds": max(1, min(seconds, 86_400))}
+    table = (store or client()).query_arrow(queries.RATES, asked, orgs=orgs)
+    return dict(zip(_column(table, "series"), table.column("rate").to_pylist(), strict=True))
+
+
+def export(
+    orgs: Collection[int], series: Sequence[int], start: datetime, end: datetime, *, store: StoreClient | None = None
+) -> pa.Table:
+    """Every reading as it is: series, ts, value, quality, arrived; the first :data:`EXPORT_ROWS`."""
+    ids = rules.check_series(series)
+    low, high = rules.check_range(start, end)
+    asked: dict[str, Value] = {"orgs": sorted(orgs), "series": ids, "start": low, "end": high, "limit": EXPORT_ROWS}
+    return (store or client()).query_arrow(queries.EXPORT, asked, orgs=orgs, limit_seconds=30)
+
+
+def _history(series: int, table: pa.Table, width: int) -> History:
+    times = table.column("t").to_numpy()
+    values = table.column("x").to_numpy()
+    qualities = table.column("q").to_numpy()
+    spacing = rules.usual_spacing(times)
+    interrupted = set(rules.breaks(times, rules.gap_threshold(spacing, width)).tolist())
+    points: list[Point] = []
+    finite = np.isfinite(values)
+    for index, (time, value, quality) in enumerate(
+        zip(times.tolist(), values.tolist(), qualities.tolist(), strict=True)
+    ):
+        points.append(Point(time // 1000, value if finite[index] else None, quality))
+        if index in interrupted:
+            points.append(Point(time // 1000 + 1, None, 0))
+    return History(series, points, width == 0)
+
+
+def _by_series(table: pa.Table) -> list[tuple[int, pa.Table]]:
+    """Slices of a table sorted by series."""
+    keys = table.column("series").to_numpy()
+    starts = np.flatnonzero(np.diff(keys, prepend=-1 if len(keys) else [])).tolist()
+    ends = [*starts[1:], len(keys)]
+    return [(int(keys[a]), table.slice(a, b - a)) for a, b in zip(starts, ends, strict=True)] if len(keys) else []
+
+
+def _column(table: pa.Table, name: str) -> list[int]:
+    numbers: list[int] = table.column(name).to_pylist()
+    return numbers

@@ -1,0 +1,1 @@
+"""Where readings rest: one port, an embedded engine and a ClickHouse server behind it."""

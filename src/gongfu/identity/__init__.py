@@ -1,0 +1,1 @@
+"""标识: the Handle protocol, the registry, the resolver."""

@@ -1,0 +1,1 @@
+"""Prefixes, identifiers and where they are kept."""

@@ -1,0 +1,309 @@
+"""The only door to prefixes and identifiers for other modules.
+
+Every function that takes a user sees only what that user may see; what belongs to another organisation is not found.
+Records go to the identifier store, where the resolver finds them at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from gongfu.identity.handle import names
+from gongfu.identity.handle.errors import BadHandle
+from gongfu.identity.handle.names import Handle
+from gongfu.identity.handle.wire import Value
+from gongfu.identity.registry import values as standard_values
+from gongfu.identity.registry.errors import NoIdentifier, NoPrefix, PrefixTaken
+from gongfu.identity.registry.models import Prefix
+from gongfu.identity.registry.records import Record, encode
+from gongfu.identity.registry.store import IdentifierStore, open_store
+from gongfu.identity.registry.values import Nameplate
+from gongfu.kernel.accounts.models import Organisation, User
+from gongfu.kernel.accounts.permissions import can_edit
+from gongfu.kernel.audit import services as audit
+from gongfu.kernel.errors import Conflict, Forbidden, Invalid
+from gongfu.kernel.i18n import mark
+from gongfu.kernel.settings import settings
+
+MAX_PAGE = 500
+
+
+@dataclass(frozen=True)
+class Page:
+    """Identifiers of one page in key order; ``after`` asks for the next one, empty when there is none."""
+
+    records: list[Record]
+    after: str
+
+
+def store() -> IdentifierStore:
+    """This process's identifier store."""
+    return open_store(settings().home)
+
+
+# --- prefixes ---
+
+
+def allot_prefix(actor: User | str, organisation: Organisation, name: str = "") -> Prefix:
+    """Give ``organisation`` the enterprise prefix ``name``, by default the next free number of this node.
+
+    Raises :class:`Invalid` for a name that is none or lies under another node, :class:`PrefixTaken`.
+    """
+    with transaction.atomic():
+        secondary = _secondary(actor)
+        prefix = Prefix(organisation=organisation, name=name or _next_free(secondary))
+        if isinstance(actor, User):
+            prefix.created_by = actor
+        place_prefix(prefix, secondary)
+        audit.record(actor, "create", prefix, after=audit.state(prefix))
+    return prefix
+
+
+def place_prefix(prefix: Prefix, secondary: Prefix | None = None) -> None:
+    """Save a new prefix in its place below its secondary one, and answer for it once this transaction commits."""
+    prefix.name = names.parse_prefix(prefix.name.strip()).upper()
+    if Prefix.objects.filter(name=prefix.name).exists():
+        raise PrefixTaken(
+            mark("The prefix {name} is allotted already."), remedy=mark("Choose another number."), name=prefix.name
+        )
+    if names.is_enterprise(prefix.name):
+        above = names.parent(prefix.name)
+        prefix.kind = Prefix.Kind.ENTERPRISE
+        prefix.parent = (
+            secondary if secondary and secondary.name == above else Prefix.objects.filter(name=above).first()
+        )
+        if prefix.parent is None:
+            raise Invalid(
+                mark("{name} does not lie below a prefix of this node."),
+                remedy=mark("Enter the secondary prefix {above} first."),
+                name=prefix.name,
+                above=above,
+            )
+    else:
+        prefix.kind = Prefix.Kind.SECONDARY
+    prefix.save()
+    transaction.on_commit(lambda: store().home(prefix.name))
+
+
+def change_state(prefix: Prefix, state: Prefix.State) -> None:
+    """Put ``prefix`` in or out of service; the resolver follows once this transaction commits."""
+    if prefix.state == state:
+        raise Conflict(mark("{name} is in that state already."), name=prefix.name)
+    prefix.state = state
+    prefix.save(update_fields=["state", "updated_at"])
+    name, active = prefix.name, state == Prefix.State.ACTIVE
+    transaction.on_commit(lambda: store().home(name) if active else store().unhome(name))
+
+
+def remove_prefix(prefix: Prefix) -> None:
+    """Take a prefix back; raises :class:`Conflict` while identifiers stand under it."""
+    number = store().count(prefix.name)
+    if number:
+        raise Conflict(
+            mark("{count} identifiers stand under {name}."),
+            remedy=mark("Remove them first, or suspend the prefix."),
+            count=number,
+            name=prefix.name,
+        )
+    name = prefix.name
+    prefix.delete()
+    transaction.on_commit(lambda: store().unhome(name))
+
+
+def prefix_of(organisation: Organisation) -> str | None:
+    """The enterprise prefix under which ``organisation`` names its things; None when it has none in service."""
+    return (
+        Prefix.objects.filter(organisation=organisation, kind=Prefix.Kind.ENTERPRISE, state=Prefix.State.ACTIVE)
+        .order_by("pk")
+        .values_list("name", flat=True)
+        .first()
+    )
+
+
+def prefixes(user: User, scope: Organisation | None = None) -> QuerySet[Prefix]:
+    """Prefixes ``user`` may know of, of ``scope`` and below when it is given."""
+    found = Prefix.objects.visible_to(user).select_related("organisation")
+    return found.filter(organisation__path__startswith=scope.path) if scope else found
+
+
+def count(prefix: str) -> int:
+    """How many identifiers stand under ``prefix``."""
+    return store().count(prefix)
+
+
+def _secondary(actor: User | str) -> Prefix:
+    name = settings().identifier_prefix
+    found = Prefix.objects.filter(name=name).first()
+    if found is not None:
+        return found
+    operator = Organisation.objects.filter(parent=None).order_by("pk").first()
+    if operator is None:
+        raise Invalid(mark("This node has no operator yet."), remedy=mark("Start it once with gongfu up."))
+    prefix = Prefix(organisation=operator, name=name)
+    place_prefix(prefix)
+    audit.record(actor, "create", prefix, after=audit.state(prefix))
+    return prefix
+
+
+def _next_free(secondary: Prefix) -> str:
+    taken = {name.rpartition(".")[2] for name in secondary.children.values_list("name", flat=True)}
+    return f"{secondary.name}.{next(n for n in range(1, len(taken) + 2) if str(n) not in taken)}"
+
+
+# --- identifiers ---
+
+
+def register(actor: User, handle: str, values: Iterable[Value]) -> Record:
+    """Register a new identifier. It is on disk when this returns; call it outside a transaction.
+
+    Raises :class:`BadHandle`, :class:`NoPrefix`, :class:`Forbidden`, :class:`Invalid` for its values,
+    :class:`Conflict` when it exists.
+    """
+    name = names.parse(handle)
+    prefix = _own(actor, name)
+    now = _now()
+    record = Record(name, tuple(values), now, now)
+    encode(record)  # refuses what cannot be stored before anything is written
+    with transaction.atomic():
+        audit.record(actor, "register", prefix, after=_audited(record))
+        store().put(record, replace=False)  # last: when this fails, the entry above is gone as well
+    return record
+
+
+def remove(actor: User, handle: str) -> None:
+    """Remove an identifier; raises :class:`NoIdentifier`, :class:`NoPrefix`, :class:`Forbidden`."""
+    name = names.parse(handle)
+    prefix = _own(actor, name)
+    record = store().get(name)
+    if record is None:
+        raise _missing(handle)
+    with transaction.atomic():
+        audit.record(actor, "remove", prefix, before=_audited(record))
+        store().delete(name)
+
+
+def register_device(
+    handle: str,
+    *,
+    organisation: Organisation,
+    name: str,
+    kind: str,
+    manufacturer: str = "",
+    model: str = "",
+    serial_number: str = "",
+) -> None:
+    """Register a device's identifier, or renew it, once this transaction commits; values that others added stay.
+
+    Raises :class:`BadHandle`. The device's own audit entry tells who did it.
+    """
+    parsed = names.parse(handle)
+    plate = Nameplate(name, kind, organisation.name, manufacturer, model, serial_number)
+
+    def write() -> None:
+        now = _now()
+        found = standard_values.standard(parsed, plate, settings().url, now=now)
+        store().put(standard_values.renewed(parsed, found, store().get(parsed), now=now))
+
+    transaction.on_commit(write)
+
+
+def remove_device(handle: str) -> None:
+    """Remove a device's identifier once this transaction commits; nothing happens when there is none."""
+    parsed = names.parse(handle)
+    transaction.on_commit(lambda: store().delete(parsed))
+
+
+def resolve_local(handle: str) -> Record | None:
+    """The record of ``handle`` if this node answers for it, whoever asks. Show the public only ``record.public``."""
+    try:
+        parsed = names.parse(handle)
+        homed, _ = store().lookup(parsed.key)
+    except BadHandle:
+        return None
+    return store().get(parsed) if homed else None
+
+
+def owner_of(record: Record) -> Organisation | None:
+    """The organisation whose prefix ``record`` stands under."""
+    found = Prefix.objects.filter(name=record.handle.prefix.upper()).select_related("organisation").first()
+    return found.organisation if found else None
+
+
+def identifier_for(user: User, handle: str) -> tuple[Record, Prefix]:
+    """The record with its prefix; raises :class:`NoIdentifier` also when it is another organisation's."""
+    try:
+        parsed = names.parse(handle)
+    except BadHandle as error:
+        raise _missing(handle) from error
+    prefix = prefixes(user).filter(name=parsed.prefix.upper()).first()
+    record = store().get(parsed) if prefix else None
+    if record is None or prefix is None:
+        raise _missing(handle)
+    return record, prefix
+
+
+def identifiers(
+    user: User,
+    *,
+    prefix: str = "",
+    search: str = "",
+    after: str = "",
+    limit: int = 50,
+    scope: Organisation | None = None,
+) -> Page:
+    """A page of the identifiers ``user`` may see, in key order, all prefixes or one of them.
+
+    ``search`` is how the suffix starts, or the whole identifier up to there. ``after`` is the last page's
+    :attr:`Page.after`. Raises :class:`NoPrefix` for a prefix that is not visible, :class:`Invalid`.
+    """
+    if not 1 <= limit <= MAX_PAGE:
+        raise Invalid(mark("A page of {size} rows is not possible."), size=limit)
+    asked, slash, starting = search.strip().partition("/")
+    if not slash:
+        asked, starting = prefix, asked
+    cursor = names.parse(after) if after else None
+    found: list[Record] = []
+    for name in _walk(user, asked, scope, cursor):
+        behind = cursor if cursor and cursor.prefix.upper() == name else None
+        found += store().scan(name, starting=starting, after=behind, limit=limit + 1 - len(found))
+        if len(found) > limit:
+            return Page(found[:limit], str(found[limit - 1].handle))
+    return Page(found, "")
+
+
+def _walk(user: User, asked: str, scope: Organisation | None, cursor: Handle | None) -> Sequence[str]:
+    visible = prefixes(user, scope).values_list("name", flat=True)
+    if asked:
+        visible = visible.filter(name=asked.upper())
+        if not visible:
+            raise NoPrefix(mark("There is no prefix {name}."), remedy=mark("Choose one from the list."), name=asked)
+    ordered = sorted(visible, key=lambda name: f"{name}/")
+    return [name for name in ordered if not cursor or f"{name}/" >= f"{cursor.prefix.upper()}/"]
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+def _own(actor: User, handle: Handle) -> Prefix:
+    prefix = prefixes(actor).filter(name=handle.prefix.upper()).first()
+    if prefix is None:
+        raise NoPrefix(mark("There is no prefix {name}."), remedy=mark("Choose one from the list."), name=handle.prefix)
+    if not can_edit.test(actor, prefix):
+        raise Forbidden(mark("You may not register under {name}."), name=prefix.name)
+    if prefix.state != Prefix.State.ACTIVE:
+        raise Conflict(mark("The prefix {name} is suspended."), name=prefix.name)
+    return prefix
+
+
+def _audited(record: Record) -> audit.State:
+    return {"handle": str(record.handle)} | {f"{value.index} {value.type}": value.text for value in record.public}
+
+
+def _missing(handle: str) -> NoIdentifier:
+    return NoIdentifier(mark("There is no identifier {handle}."), remedy=mark("Look in the list."), handle=handle[:255])

@@ -1,0 +1,1 @@
+"""Answers the Handle protocol over UDP and TCP from the identifier store."""

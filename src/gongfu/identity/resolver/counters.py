@@ -1,0 +1,84 @@
+"""How requests ended and which workers listen, in memory that all resolver processes share.
+
+Prometheus' own counters take a lock and live in one process; here one worker adds to its own row and the process that
+serves ``/metrics`` sums the rows when asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ctypes import Array, c_uint64
+from enum import IntEnum
+from multiprocessing.sharedctypes import RawArray
+from typing import TypeAlias
+
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gongfu.identity.handle.codes import ResponseCode
+
+_CODES = sorted(ResponseCode)
+_COLUMN = {code: column for column, code in enumerate(_CODES)}
+_DROPPED = len(_CODES)
+_SERVING = len(_CODES) + 1
+_WIDTH = len(_CODES) + 2
+
+Memory: TypeAlias = Array[c_uint64]
+"""One number for each worker, transport and result."""
+
+
+class Transport(IntEnum):
+    """How a request came."""
+
+    UDP = 0
+    TCP = 1
+
+
+class Counters:
+    """Rows of one process; ``memory`` comes from :func:`shared`."""
+
+    def __init__(self, memory: Memory, worker: int = 0) -> None:
+        self._memory = memory
+        self._base = [(worker * len(Transport) + transport) * _WIDTH for transport in Transport]
+
+    def answered(self, transport: Transport, code: ResponseCode) -> None:
+        """One request was answered with ``code``."""
+        self._memory[self._base[transport] + _COLUMN[code]] += 1
+
+    def dropped(self, transport: Transport) -> None:
+        """One packet or message was not worth an answer."""
+        self._memory[self._base[transport] + _DROPPED] += 1
+
+    @property
+    def serving(self) -> bool:
+        """Whether this worker listens."""
+        return bool(self._memory[self._base[0] + _SERVING])
+
+    @serving.setter
+    def serving(self, yes: bool) -> None:
+        self._memory[self._base[0] + _SERVING] = yes
+
+
+def shared(workers: int) -> Memory:
+    """Zeroed memory for that many workers, to be handed to them when they are started."""
+    return RawArray(c_uint64, workers * len(Transport) * _WIDTH)
+
+
+class Collected(Collector):
+    """``gongfu_resolver_requests_total{transport, result}`` over all workers; results are response codes."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def collect(self) -> Iterable[Metric]:
+        """The sums now."""
+        family = CounterMetricFamily(
+            "gongfu_resolver_requests", "Resolution requests by transport and result.", labels=("transport", "result")
+        )
+        names = [code.name.lower() for code in _CODES] + ["dropped"]
+        for transport in Transport:
+            for column, name in enumerate(names):
+                total = sum(self._memory[transport * _WIDTH + column :: len(Transport) * _WIDTH])
+                if total or name in ("success", "handle_not_found", "dropped"):
+                    family.add_metric((transport.name.lower(), name), total)
+        yield family

@@ -1,0 +1,134 @@
+"""The resolver as a process: one worker in it, or several beside each other on the same port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import socket
+from collections.abc import AsyncIterator
+from multiprocessing.process import BaseProcess
+
+import structlog
+from prometheus_client import REGISTRY
+
+from gongfu.identity.registry.store import IdentifierStore, open_store
+from gongfu.identity.resolver.answers import Answerer
+from gongfu.identity.resolver.counters import Collected, Counters, Memory, Transport, shared
+from gongfu.identity.resolver.server import TcpServer, bind, serve_udp
+from gongfu.kernel import ops, process
+from gongfu.kernel.errors import Unavailable
+from gongfu.kernel.settings import Settings
+
+log = structlog.get_logger("resolver")
+
+_LOOK_SECONDS = 2.0
+_START_AGAIN_SECONDS = 0.5
+
+
+def main(settings: Settings) -> None:
+    """Answer the Handle protocol until SIGTERM; raises :class:`Conflict` at once when a port is taken."""
+    health_socket = ops.listen(settings.host, settings.resolver_port, "resolver_port")
+    sockets = _bind(settings, together=False)
+    memory = shared(settings.resolver_workers)
+    if settings.resolver_workers > 1:  # it was free; now the workers bind it, together
+        for sock in sockets:
+            sock.close()
+
+    async def body(stopping: asyncio.Event) -> None:
+        collector = Collected(memory)
+        REGISTRY.register(collector)
+        try:
+            health = ops.Health("resolver", "store", "listening")
+            async with ops.serve(ops.app(health), health_socket), contextlib.AsyncExitStack() as stack:
+                if settings.resolver_workers > 1:
+                    await stack.enter_async_context(_workers(settings, memory, health))
+                else:
+                    await stack.enter_async_context(_worker(settings, sockets, Counters(memory)))
+                    health.set("listening", True)
+                await _watch(open_store(settings.home), health, stopping)
+        finally:
+            REGISTRY.unregister(collector)
+
+    process.run(settings, "resolver", body)
+
+
+def work(settings: Settings, memory: Memory, number: int) -> None:
+    """One of several workers; ends on SIGTERM and when the process that started it is gone."""
+
+    async def body(stopping: asyncio.Event) -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            asyncio.get_running_loop().add_reader(int(parent.sentinel), stopping.set)
+        counters = Counters(memory, number)
+        async with _worker(settings, _bind(settings, together=True), counters):
+            counters.serving = True
+            await stopping.wait()
+
+    process.run(settings, f"resolver-{number}", body)
+
+
+def _bind(settings: Settings, *, together: bool) -> tuple[socket.socket, socket.socket]:
+    udp = bind(settings.host, settings.handle_port, socket.SOCK_DGRAM, shared=together)
+    try:
+        return udp, bind(settings.host, settings.handle_port, socket.SOCK_STREAM, shared=together)
+    except BaseException:
+        udp.close()
+        raise
+
+
+@contextlib.asynccontextmanager
+async def _worker(
+    settings: Settings, sockets: tuple[socket.socket, socket.socket], counters: Counters
+) -> AsyncIterator[None]:
+    udp, tcp = sockets
+    store = open_store(settings.home)
+    server = TcpServer(Answerer(store, counters, Transport.TCP))
+    with contextlib.closing(udp):
+        async with server.serving(tcp):
+            with serve_udp(udp, Answerer(store, counters, Transport.UDP)):
+                log.info("resolving", host=settings.host, port=settings.handle_port)
+                yield
+
+
+@contextlib.asynccontextmanager
+async def _workers(settings: Settings, memory: Memory, health: ops.Health) -> AsyncIterator[None]:
+    """The workers as processes; one that dies is started again."""
+    context = multiprocessing.get_context("spawn")  # LMDB does not survive a fork
+    running: dict[int, BaseProcess] = {}
+
+    async def keep() -> None:
+        while True:
+            for number in range(settings.resolver_workers):
+                worker = running.get(number)
+                if worker is not None and worker.exitcode is not None:
+                    log.error("a worker died and is started again", worker=number, exit_code=worker.exitcode)
+                if worker is None or worker.exitcode is not None:
+                    Counters(memory, number).serving = False
+                    running[number] = context.Process(target=work, args=(settings, memory, number), daemon=True)
+                    running[number].start()
+            serving = sum(Counters(memory, number).serving for number in running)
+            health.set("listening", serving == settings.resolver_workers, f"{serving} of {settings.resolver_workers}")
+            await asyncio.sleep(_START_AGAIN_SECONDS)
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        for worker in running.values():
+            worker.terminate()
+        for worker in running.values():
+            await asyncio.to_thread(worker.join)
+
+
+async def _watch(store: IdentifierStore, health: ops.Health, stopping: asyncio.Event) -> None:
+    """Say whether the store can be read, until ``stopping``."""
+    while not stopping.is_set():
+        try:
+            homed = store.prefixes()
+            health.set("store", True, f"{len(homed)} prefixes")
+        except Unavailable as error:
+            health.set("store", False, str(error))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), _LOOK_SECONDS)

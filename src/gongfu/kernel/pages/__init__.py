@@ -1,0 +1,1 @@
+"""List, detail, form and API of a model from one declaration."""

@@ -1,0 +1,213 @@
+"""Typed settings: environment first, then ``gongfu.toml``, then the default.
+
+``GONGFU_WEB_PORT=9000`` and, in ``$GONGFU_HOME/gongfu.toml``, ``web_port = 9000`` say the same.
+A name nobody knows, or a value of the wrong type, stops the program with the name and the remedy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from gongfu.kernel.errors import Invalid
+from gongfu.kernel.i18n import mark
+
+FILE_NAME = "gongfu.toml"
+# Read by the build and the test suite, not by a node.
+_NOT_SETTINGS = {"GONGFU_HOME", "GONGFU_REQUIRE_ALL", "GONGFU_TEST_DATABASE"}
+
+
+SIMULATOR_PORTS = 20
+"""How many ports the demonstration plant may use, from ``simulator_base_port`` on."""
+_ADDRESSES = (
+    ("public_url", ("http://", "https://"), mark("Use https://name or http://name:port.")),
+    (
+        "database_url",
+        ("postgresql://", "postgres://"),
+        mark("Leave it empty for SQLite, or use postgresql://user:password@host:port/name."),
+    ),
+    ("bus_url", ("nats://", "tls://"), mark("Use nats://user:password@host:port.")),
+    ("store_url", ("http://", "https://"), mark("Use http://user:password@host:port/database.")),
+)
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything an operator can set. Ports of 0 are not allowed: an address must be known to be shown."""
+
+    home: Path
+    """The one directory that holds a node's state."""
+    node: str = "local"
+    """Name of this node among others: letters, digits and dashes."""
+    language: str = "zh-hans"
+    """Language of the console before anyone chooses, and of the command line: zh-hans or en."""
+    timezone: str = "Asia/Shanghai"
+    """Time zone in which times are shown."""
+    host: str = "127.0.0.1"
+    """Address on which the console, the device protocols and the resolver listen."""
+    public_url: str = ""
+    """Address under which people reach the console, as printed in QR codes; default http://host:web_port."""
+    allowed_hosts: list[str] = []
+    """Further host names by which the console may be called; ``public_url`` and ``host`` always may."""
+    database_url: str = ""
+    """People's records: empty for SQLite in home, or postgresql://user:password@host:port/name."""
+
+    web_port: int = 8600
+    """Console, API and live streams (HTTP)."""
+    bus_port: int = 8601
+    """NATS, for Gongfu's own processes."""
+    bus_monitor_port: int = 8602
+    """NATS monitoring (HTTP, loopback only)."""
+    store_port: int = 8603
+    """Telemetry store (ClickHouse HTTP interface) and health of the recorder."""
+    supervisor_port: int = 8604
+    """Health and process table of the supervisor (HTTP, loopback only)."""
+    gateway_port: int = 8605
+    """Health of the gateway (HTTP, loopback only)."""
+    resolver_port: int = 8606
+    """Health of the resolver (HTTP, loopback only)."""
+    worker_port: int = 8607
+    """Health of the worker (HTTP, loopback only)."""
+    simulator_port: int = 8608
+    """Health and fault injection of the demonstration plant (HTTP, loopback only)."""
+    mqtt_port: int = 1883
+    """MQTT devices connect here."""
+    handle_port: int = 2641
+    """Handle protocol, UDP and TCP (IANA: 2641)."""
+    simulator_base_port: int = 8620
+    """First of 20 ports on which the demonstration plant's machines listen."""
+
+    bus_url: str = ""
+    """Use this NATS instead of starting one: nats://user:password@host:port."""
+    store_url: str = ""
+    """Use this ClickHouse instead of the recorder's own: http://user:password@host:port/database."""
+    nats_server: str = ""
+    """Path of the nats-server to start; default: the one from the wheel, else from PATH."""
+    identifier_prefix: str = "88.118"
+    """Secondary prefix of this node: enterprises are numbered below it, as 88.118.1."""
+    resolver_workers: int = 1
+    """Resolver processes that share the port."""
+    retention_bus_bytes: int = 2_000_000_000
+    """How much the bus keeps for a recorder that does not answer before it refuses more."""
+    demonstration: bool = False
+    """Run the demonstration plant beside the node."""
+    log_format: str = "text"
+    """text for people, json for machines."""
+    log_level: str = "info"
+    """debug, info, warning or error."""
+
+    def __post_init__(self) -> None:
+        _check(
+            "node",
+            self.node,
+            re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}", self.node) is not None,
+            mark("Use letters, digits and dashes."),
+        )
+        _check("language", self.language, self.language in ("zh-hans", "en"), mark("Use zh-hans or en."))
+        _check("log_format", self.log_format, self.log_format in ("text", "json"), mark("Use text or json."))
+        _check(
+            "log_level",
+            self.log_level,
+            self.log_level in ("debug", "info", "warning", "error"),
+            mark("Use debug, info, warning or error."),
+        )
+        try:
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError):
+            _check("timezone", self.timezone, False, mark("Use a name such as Asia/Shanghai."))
+        for name in self.__struct_fields__:
+            if name.endswith("_port"):
+                port = getattr(self, name)
+                _check(name, port, 0 < port < 65536, mark("Use a port between 1 and 65535."))
+        last = self.simulator_base_port + SIMULATOR_PORTS - 1
+        _check("simulator_base_port", self.simulator_base_port, last < 65536, mark("Use a port up to 65516."))
+        _check("resolver_workers", self.resolver_workers, 0 < self.resolver_workers <= 64, mark("Use 1 to 64."))
+        _check(
+            "retention_bus_bytes",
+            self.retention_bus_bytes,
+            self.retention_bus_bytes >= 10_000_000,
+            mark("Use at least 10000000, ten megabytes."),
+        )
+        for name, schemes, remedy in _ADDRESSES:
+            address = str(getattr(self, name))
+            # Only the scheme is shown: what follows may hold a password.
+            _check(name, address.partition(":")[0], not address or address.startswith(schemes), remedy)
+
+    @property
+    def url(self) -> str:
+        """Address of the console as people type it, without a trailing slash."""
+        return (self.public_url or f"http://{self.host}:{self.web_port}").rstrip("/")
+
+    def path(self, *parts: str) -> Path:
+        """A path below home; its parent directory exists afterwards."""
+        path = self.home.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Settings from ``environ`` and the TOML file; raises :class:`Invalid` naming what is wrong."""
+    home = Path(environ.get("GONGFU_HOME") or "~/.gongfu").expanduser().resolve()
+    values: dict[str, Any] = {"home": str(home)}
+    file = home / FILE_NAME
+    if file.exists():
+        try:
+            read = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise Invalid(
+                mark("{file} is not valid TOML: {reason}."), remedy=mark("Correct that line."), file=file, reason=error
+            ) from error
+        except OSError as error:
+            raise Invalid(
+                mark("{file} cannot be read: {reason}."),
+                remedy=mark("Let this user read it."),
+                file=file,
+                reason=error.strerror,
+            ) from error
+        if "home" in read:
+            raise Invalid(
+                mark("home cannot be set in {file}, which lies in it."), remedy=mark("Set GONGFU_HOME."), file=file
+            )
+        values |= read
+    for key, value in environ.items():
+        if key.startswith("GONGFU_") and key not in _NOT_SETTINGS:
+            values[key.removeprefix("GONGFU_").lower()] = value
+    for name in values:
+        if name not in Settings.__struct_fields__:
+            near = difflib.get_close_matches(name, Settings.__struct_fields__, 1)
+            raise Invalid(
+                mark("There is no setting {name}."),
+                remedy=mark("Did you mean {near}?") if near else mark("See the list in docs/en/settings.md."),
+                name=name,
+                near=near[0] if near else "",
+            )
+    if isinstance(values.get("allowed_hosts"), str):
+        values["allowed_hosts"] = [host for host in values["allowed_hosts"].split(",") if host]
+    try:
+        return msgspec.convert(values, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
+    except msgspec.ValidationError as error:
+        raise Invalid(
+            mark("A setting has the wrong type: {reason}."),
+            remedy=mark("Correct it in the environment or in {file}."),
+            reason=error,
+            file=file,
+        ) from error
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings, read once."""
+    return load(os.environ)
+
+
+def _check(name: str, value: object, ok: bool, remedy: str) -> None:
+    if not ok:
+        raise Invalid(mark("The setting {name} cannot be {value}."), remedy=remedy, name=name, value=repr(value))

@@ -1,0 +1,1 @@
+"""Background work that people start, watch and find the result of."""

@@ -1,0 +1,1 @@
+"""Who may move what from which state to which, over django-fsm."""

@@ -1,0 +1,1 @@
+"""网络: drivers, the gateway, information models."""

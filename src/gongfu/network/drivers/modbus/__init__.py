@@ -1,0 +1,1 @@
+"""Modbus TCP: polls coils and registers; see README.md."""

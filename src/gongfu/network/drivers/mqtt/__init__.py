@@ -1,0 +1,1 @@
+"""MQTT with JSON payloads, over the node's own MQTT listener."""

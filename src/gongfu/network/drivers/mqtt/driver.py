@@ -1,0 +1,50 @@
+"""Devices that publish JSON over MQTT to this node."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from gongfu.network.drivers.contract import Feed, FeedSink, Message, Sample
+from gongfu.network.drivers.mqtt.payload import Malformed, Mapping
+from gongfu.network.gateway.config import DeviceConfig
+from gongfu.network.gateway.topics import check_filter
+
+_NOT_IN_A_LEVEL = re.compile(r"[\s/+#\x00-\x1f\x7f]+")
+
+
+class JsonFeed:
+    """One device's topic and payload mapping."""
+
+    births: Sequence[str] = ()
+
+    def __init__(self, device: DeviceConfig) -> None:
+        self.filters: Sequence[str] = (topic_filter(device),)
+        options = device.options
+        self.silence = float(options.get("silence", 60))
+        self._mapping = Mapping(device.tags, str(options.get("time", "")), str(options.get("time_unit", "auto")))
+
+    def recall(self, message: Message) -> None:
+        """Nothing is learnt from earlier messages."""
+
+    def read(self, message: Message, sink: FeedSink) -> Sequence[Sample]:
+        """The samples in one payload."""
+        try:
+            samples = self._mapping.samples(message.payload, message.time)
+        except Malformed as error:
+            sink.malformed(f"{message.topic}: {error}")
+            return ()
+        sink.online()
+        return samples
+
+
+def open_feed(device: DeviceConfig) -> Feed:
+    """A feed for ``device``; raises ``BadConfiguration`` for a topic outside its organisation's."""
+    return JsonFeed(device)
+
+
+def topic_filter(device: DeviceConfig) -> str:
+    """The topics of a device: its option, or ``gongfu/<organisation>/<name>/#``, the name made fit for a level."""
+    root = f"gongfu/{device.org_code}"
+    level = _NOT_IN_A_LEVEL.sub("-", device.name) or str(device.device)
+    return check_filter(str(device.options.get("topic") or f"{root}/{level}/#"), root)

@@ -1,0 +1,1 @@
+"""OPC UA: subscribes to the variables of a server; see README.md."""

@@ -1,0 +1,1 @@
+"""Siemens S7: polls data blocks, flags, inputs and outputs; see README.md."""

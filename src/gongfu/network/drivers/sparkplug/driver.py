@@ -1,0 +1,109 @@
+"""Devices behind Sparkplug B edge nodes that publish to this node's MQTT listener."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from weakref import WeakValueDictionary
+
+from gongfu.kernel.i18n import mark
+from gongfu.kernel.readings import Quality
+from gongfu.network.drivers.contract import BadConfiguration, Feed, FeedSink, Message, Sample
+from gongfu.network.drivers.sparkplug.edge import EdgeNode, Kind, Said
+from gongfu.network.drivers.sparkplug.wire import NAMESPACE, DataType, Metric, typed
+from gongfu.network.gateway.config import DeviceConfig
+from gongfu.network.gateway.topics import check_filter
+
+_QUALITIES = {192: Quality.GOOD, 0: Quality.BAD}
+
+# Devices of one edge node share what it said; it goes when the last of them goes.
+_edge_nodes: WeakValueDictionary[tuple[str, str], EdgeNode] = WeakValueDictionary()
+
+
+class SparkplugFeed:
+    """One device of an edge node, or the edge node itself."""
+
+    def __init__(self, device: DeviceConfig) -> None:
+        options = device.options
+        group = str(options.get("group") or device.org_code)
+        if group != device.org_code:
+            raise BadConfiguration(
+                mark("The group {group} is not the organisation's code."),
+                remedy=mark("Set the group id of the edge node to {code}; its MQTT user may publish nothing else."),
+                group=repr(group)[:100],
+                code=device.org_code,
+            )
+        edge, self._device = str(options["edge_node"]), str(options.get("device", ""))
+        root = f"{NAMESPACE}/{group}"
+        for level in (edge, self._device or "-"):
+            if set(level) & {"/", "+", "#"}:
+                raise BadConfiguration(
+                    mark("{name} cannot be the id of an edge node or device."),
+                    remedy=mark("Leave out /, + and #."),
+                    name=repr(level)[:100],
+                )
+        # All of the edge node's messages, not only this device's: the sequence number counts them together.
+        self.filters: Sequence[str] = (
+            check_filter(f"{root}/+/{edge}", root),
+            check_filter(f"{root}/+/{edge}/+", root),
+        )
+        births = [f"{root}/NBIRTH/{edge}"]
+        if self._device:
+            births.append(f"{root}/DBIRTH/{edge}/{self._device}")
+        self.births: Sequence[str] = births
+        self.silence = float(options.get("silence", 0))
+        self._series: dict[str, list[int]] = {}
+        for tag in device.tags:
+            self._series.setdefault(tag.address, []).append(tag.series)
+        self._node = _edge_nodes.get((group, edge)) or EdgeNode(group, edge)
+        _edge_nodes[group, edge] = self._node
+
+    def recall(self, message: Message) -> None:
+        """Learn names and aliases from the last birth."""
+        self._node.recall(message)
+
+    def read(self, message: Message, sink: FeedSink) -> Sequence[Sample]:
+        """The samples of this device in one message."""
+        said = self._node.hear(message)
+        if said is None:
+            return ()
+        if request := self._node.take_request():
+            sink.command(self._node.command_topic, request)
+        if said.kind is Kind.NDEATH or said.device != self._device:
+            return self._dead(message, sink, said) if said.kind is Kind.NDEATH else ()
+        if said.problem:
+            sink.malformed(f"{message.topic}: {said.problem}")
+            return ()
+        if said.kind is Kind.DDEATH:
+            return self._dead(message, sink, said)
+        sink.online()
+        sent = said.payload.timestamp
+        return [
+            _sample(series, metric, sent, message.time)
+            for metric in said.metrics
+            for series in self._series.get(metric.name, ())
+        ]
+
+    def _dead(self, message: Message, sink: FeedSink, said: Said) -> Sequence[Sample]:
+        if said.kind is Kind.NDEATH:
+            sink.offline("unavailable: The edge node has gone (NDEATH).")
+        else:
+            sink.offline("unavailable: The edge node has lost the device (DDEATH).")
+        # A death certificate's own timestamp is from when the connection began: the arrival counts (§6.4.21).
+        return [
+            Sample(series, None, message.time, Quality.BAD) for all_of in self._series.values() for series in all_of
+        ]
+
+
+def open_feed(device: DeviceConfig) -> Feed:
+    """A feed for ``device``; raises ``BadConfiguration``."""
+    return SparkplugFeed(device)
+
+
+def _sample(series: int, metric: Metric, sent: int | None, stored: int) -> Sample:
+    milliseconds = metric.timestamp or sent
+    time = milliseconds * 1000 if milliseconds else stored
+    quality = Quality.GOOD if metric.quality is None else _QUALITIES.get(metric.quality, Quality.UNCERTAIN)
+    value = None if metric.is_null else typed(metric.value, metric.datatype)
+    if isinstance(value, bytes) or metric.datatype in (DataType.DATASET, DataType.TEMPLATE):
+        value = None  # nothing that a tag can hold
+    return Sample(series, value, time, quality)

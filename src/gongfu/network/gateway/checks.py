@@ -1,0 +1,198 @@
+"""What every raw value passes before it becomes a reading. Pure: no clock, no I/O.
+
+| raw value | becomes |
+|---|---|
+| a number, or text that reads as one | ``raw * scale + offset`` |
+| nothing, NaN, infinity, text that is no number | NaN, *bad* |
+| outside ``low`` … ``high`` | kept, *uncertain* |
+| source time more than 300 s ahead, or before 1990 | arrival time, *uncertain* |
+| source time 0 | arrival time |
+
+Past times are kept: late readings and replays are normal.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+
+from gongfu.kernel.events import EventKind
+from gongfu.kernel.readings import Quality, Readings, TextReading
+from gongfu.network.drivers.contract import Sample
+from gongfu.network.gateway.config import TagConfig
+
+EARLIEST = 631_152_000_000_000
+"""1990-01-01 UTC in microseconds: older source times are unset clocks."""
+AHEAD = 300_000_000
+"""How far a source clock may be ahead, microseconds."""
+TEXT_LIMIT = 4096
+"""Characters kept of a text reading."""
+ROWS_PER_MESSAGE = 20_000
+TEXT_BYTES_PER_MESSAGE = 400_000
+"""With 21 bytes a row both limits together stay below :data:`gongfu.kernel.bus.MAX_PAYLOAD`."""
+
+_GOOD, _UNCERTAIN, _BAD = int(Quality.GOOD), int(Quality.UNCERTAIN), int(Quality.BAD)
+_WORDS = {"true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0}
+_ROW_BYTES = 21
+
+
+class Columns:
+    """Readings of one device that wait to be published. ``size`` is their memory, roughly, in bytes."""
+
+    __slots__ = ("qualities", "series", "size", "texts", "times", "values")
+
+    def __init__(self) -> None:
+        self.series = array("I")
+        self.times = array("q")
+        self.values = array("d")
+        self.qualities = array("B")
+        self.texts: list[TextReading] = []
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self.series) + len(self.texts)
+
+    def batches(self, org: int, device: int, arrived: int) -> list[Readings]:
+        """The rows as messages that each fit the bus."""
+        made: list[Readings] = []
+        texts = _text_parts(self.texts)
+        numbers = range(0, len(self.series), ROWS_PER_MESSAGE)
+        for part in range(max(len(numbers), len(texts))):
+            rows = slice(part * ROWS_PER_MESSAGE, (part + 1) * ROWS_PER_MESSAGE)
+            made.append(
+                Readings(
+                    org=org,
+                    device=device,
+                    arrived=arrived,
+                    series=np.array(self.series[rows], np.uint32),
+                    times=np.array(self.times[rows], np.int64),
+                    values=np.array(self.values[rows], np.float64),
+                    qualities=np.array(self.qualities[rows], np.uint8),
+                    texts=texts[part] if part < len(texts) else [],
+                )
+            )
+        return made
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something worth an event. ``detail`` names the tag and the value."""
+
+    kind: EventKind
+    detail: str
+
+
+class _Tag(msgspec.Struct, frozen=True, gc=False):
+    name: str
+    text: bool
+    scale: float
+    offset: float
+    low: float
+    high: float
+
+
+class Checker:
+    """The checks of one device; remembers only which tags are out of range, to report the change and not the state."""
+
+    def __init__(self, tags: Iterable[TagConfig]) -> None:
+        self._tags = {
+            tag.series: _Tag(
+                name=tag.name,
+                text=tag.kind == "text",
+                scale=tag.scale,
+                offset=tag.offset,
+                low=-math.inf if tag.low is None else tag.low,
+                high=math.inf if tag.high is None else tag.high,
+            )
+            for tag in tags
+        }
+        self._outside: set[int] = set()
+
+    def check(self, samples: Iterable[Sample], arrived: int, into: Columns) -> list[Finding]:
+        """Append the readings of ``samples`` to ``into``; ``arrived`` in microseconds UTC.
+
+        Samples of a series the device does not have are left out and found as *malformed*.
+        """
+        findings: list[Finding] = []
+        tags, outside = self._tags, self._outside
+        latest = arrived + AHEAD
+        rows = 0
+        for sample in samples:
+            tag = tags.get(sample.series)
+            if tag is None:
+                findings.append(Finding(EventKind.MALFORMED, f"series {sample.series} is not a tag of this device"))
+                continue
+            quality = int(sample.quality)
+            time = sample.time
+            if not EARLIEST <= time <= latest:
+                if time != 0:
+                    quality = max(quality, _UNCERTAIN)
+                    findings.append(Finding(EventKind.CLOCK_AHEAD, f"{tag.name}: source time {time} µs"))
+                time = arrived
+            if tag.text:
+                text, well = _text(sample.value)
+                into.texts.append(TextReading(sample.series, time, text, max(quality, well)))
+                into.size += 60 + 2 * len(text)
+                continue
+            value = _number(sample.value, tag)
+            if value != value:  # NaN
+                quality = _BAD
+            elif not tag.low <= value <= tag.high:
+                quality = max(quality, _UNCERTAIN)
+                if sample.series not in outside:
+                    outside.add(sample.series)
+                    findings.append(Finding(EventKind.OUT_OF_RANGE, f"{tag.name} = {value:g}"))
+            elif outside:
+                outside.discard(sample.series)
+            into.series.append(sample.series)
+            into.times.append(time)
+            into.values.append(value)
+            into.qualities.append(quality)
+            rows += 1
+        into.size += rows * _ROW_BYTES
+        return findings
+
+
+def _number(raw: float | bool | str | None, tag: _Tag) -> float:
+    """Engineering value, NaN for what is no finite number."""
+    try:
+        if isinstance(raw, str):
+            text = raw.strip()
+            raw = _WORDS.get(text.lower()) if text[:1].isalpha() else float(text)
+        if raw is None:
+            return math.nan
+        value = raw * tag.scale + tag.offset
+        return value if math.isfinite(value) else math.nan
+    except (ValueError, OverflowError, TypeError):
+        return math.nan
+
+
+def _text(raw: float | bool | str | None) -> tuple[str, int]:
+    """Text and the quality it deserves; cut at :data:`TEXT_LIMIT`, without what UTF-8 cannot carry."""
+    if raw is None:
+        return "", _BAD
+    if isinstance(raw, bool):
+        return ("true" if raw else "false"), _GOOD
+    if not isinstance(raw, str):
+        try:
+            return f"{raw:.15g}", _GOOD
+        except OverflowError:  # an integer of hundreds of digits
+            return "", _BAD
+    text = raw if raw.isascii() else raw.encode("utf-8", "replace").decode()
+    return (text, _GOOD) if len(text) <= TEXT_LIMIT else (text[:TEXT_LIMIT], _UNCERTAIN)
+
+
+def _text_parts(texts: list[TextReading]) -> list[list[TextReading]]:
+    parts: list[list[TextReading]] = []
+    room = 0
+    for text in texts:
+        need = 4 * len(text.text) + 32
+        if need > room:
+            parts.append([])
+            room = TEXT_BYTES_PER_MESSAGE
+        parts[-1].append(text)
+        room -= need
+    return parts

@@ -1,0 +1,71 @@
+"""What the control plane tells a gateway about a device, and what the gateway answers.
+
+Desired state: bucket ``desired``, key ``<gateway>.<device>``, JSON of :class:`DeviceConfig`.
+Actual state: bucket ``actual``, same key, JSON of :class:`DeviceState`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+
+class TagConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One tag to read. ``address`` is in the driver's own notation, see the driver's README."""
+
+    series: Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+    name: str
+    address: str
+    kind: str = "number"
+    """number, boolean or text."""
+    scale: float = 1.0
+    offset: float = 0.0
+    """value = raw * scale + offset"""
+    low: float | None = None
+    high: float | None = None
+    """Range of the type, in engineering units; outside it a value is stored as *uncertain*."""
+
+
+class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One device: which driver, with which options, and its tags."""
+
+    device: int
+    org: int
+    org_code: str
+    name: str
+    driver: str
+    """Name of a driver folder: opcua, modbus, s7, mqtt, sparkplug."""
+    options: dict[str, str | int | float | bool] = {}
+    """Checked against the driver's manifest."""
+    interval: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    """Seconds between two readings of a tag, or the sampling interval of a subscription."""
+    tags: list[TagConfig] = []
+
+
+class Status(StrEnum):
+    """State of a connection."""
+
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    OFFLINE = "offline"
+    REFUSED = "refused"
+
+
+class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gateway says of a device. Times in microseconds UTC."""
+
+    device: int
+    status: Status
+    since: int
+    last_reading: int = 0
+    readings: int = 0
+    """Readings acknowledged by the bus since the gateway started."""
+    problem: str = ""
+    """The error that keeps it offline, as ``code: message`` in English."""
+
+
+def desired_key(gateway: str, device: int) -> str:
+    """Key of a device in both buckets."""
+    return f"{gateway}.{device}"

@@ -1,0 +1,1 @@
+"""平台: devices and, later, twins, knowledge and apps."""

@@ -1,0 +1,1 @@
+"""Simulated machines and plants, and recorded files replayed as live devices."""

@@ -1,0 +1,1 @@
+"""How simulated machines reach the world: one module a protocol, over real sockets."""

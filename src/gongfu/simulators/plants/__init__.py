@@ -1,0 +1,1 @@
+"""Plants: which machines stand where, whose they are and which protocol they speak."""

@@ -1,0 +1,75 @@
+"""A module is entered through its doors only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from .source import FLAT, PACKAGE, modules, python_files, relative
+
+DOORS = {
+    "kernel.accounts": {"services", "bus_users", "models", "permissions", "rules", "second_factor", "signin", "tokens"},
+    "kernel.audit": {"services", "models", "middleware"},
+    "kernel.pages": {"services", "resource", "menu", "api", "schemas", "urls", "errors"},
+    "kernel.supervisor": {"main", "plan", "ports", "status"},
+    "kernel.tasks": {"services", "worker"},
+    "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
+    "network.drivers": {"contract", "pacing", "registry"},
+    "network.gateway": {"config"},
+    "network.models": {"library", "types"},
+    "identity.handle": {"client", "codes", "errors", "fragments", "names", "wire"},
+    "identity.registry": {"services", "records", "store"},
+    "platform.devices": {"services", "models", "sync"},
+    "data.telemetry": {"services", "overview", "texts"},
+}
+"""Module → what others may import. A daemon's ``process`` is started by name and is no door."""
+SPECIAL = {
+    # A simulator is the other end of a driver's protocol: it speaks the same wire and uses the driver's simulator.
+    ("simulators.outlets", "network.drivers"): {"modbus", "opcua", "s7", "sparkplug", "mqtt"},
+    ("simulators.players", "network.drivers"): {"modbus", "opcua", "sparkplug"},
+    # Drivers and gateway are two halves of one programme: topics are translated in one place.
+    ("network.drivers", "network.gateway"): {"topics"},
+}
+
+
+def module_of(name: str) -> str | None:
+    """``kernel.accounts`` for ``gongfu.kernel.accounts.models``; ``None`` outside modules."""
+    parts = name.split(".")
+    if parts[0] != "gongfu" or len(parts) < 3 or parts[1] in FLAT:
+        return None
+    return ".".join(parts[1:3]) if (PACKAGE / parts[1] / parts[2] / "__init__.py").exists() else None
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full names of the gongfu modules that ``path`` imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                inner = PACKAGE.parent.joinpath(*node.module.split("."), alias.name)
+                submodule = inner.is_dir() or inner.with_suffix(".py").exists()
+                yield f"{node.module}.{alias.name}" if submodule else node.module
+
+
+def test_other_modules_use_the_doors() -> None:
+    wrong = []
+    for path in python_files():
+        here = module_of(".".join(("gongfu", *path.relative_to(PACKAGE).with_suffix("").parts)))
+        for name in imports(path):
+            there = module_of(name)
+            if there is None or there == here or there not in DOORS:
+                continue
+            door = name.split(".")[3] if name.count(".") >= 3 else ""
+            if door and door not in DOORS[there] | SPECIAL.get((here or "", there), set()):
+                wrong.append(f"{relative(path)} imports {name}")
+    assert not wrong
+
+
+def test_every_module_that_others_use_has_its_doors_listed() -> None:
+    listed = set(DOORS)
+    known = {".".join(folder.relative_to(PACKAGE).parts) for folder in modules()}
+    assert listed <= known
+    rooms_with_doors = {name for name in known if not name.startswith("simulators.") and name != "identity.resolver"}
+    assert rooms_with_doors <= listed

