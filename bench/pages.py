@@ -106,6 +106,7 @@ def _fill() -> None:
                 address=f"holding:{2 * k}:float32",
                 position=k,
                 primary=k < 3,
+                role="power" if k == 0 else "",
             )
             for device in devices
             for k in range(TAGS_EACH)

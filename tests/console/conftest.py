@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import pytest
@@ -72,6 +73,7 @@ def everything_else_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plant, "resolutions", away)
     monkeypatch.setattr(plant, "_processes", None)
     monkeypatch.setattr(plant, "_missed", {})
+    monkeypatch.setattr(plant, "_figures", OrderedDict())
 
 
 def signed_in(user: User) -> Client:

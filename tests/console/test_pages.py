@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,6 +52,52 @@ def test_home_shows_what_the_rooms_report(world: World, monkeypatch: pytest.Monk
     )
     assert figures["state"][f"device-{world.pump.pk}"] == ["online", "在线"]
     assert figures["spark"]["pulse"] == ["1", "2"]
+
+
+@pytest.fixture
+def store_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "pulse", lambda *_, **__: Pulse(0.0, []))
+    monkeypatch.setattr(overview, "happened", lambda *_, **__: Happened({}, []))
+
+
+@pytest.mark.usefixtures("store_answers")
+def test_a_figure_asked_for_a_moment_ago_is_not_asked_for_again_and_never_shown_to_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[int]] = []
+
+    def total(orgs: list[int], *_: object, **__: object) -> float:
+        asked.append(list(orgs))
+        return 41.25 if world.pumps.pk in orgs else 0.5
+
+    monkeypatch.setattr(overview, "total", total)
+    for user, power in ((world.engineer, "41.2"), (world.viewer, "41.2"), (world.rival, "0.5")):
+        assert signed_in(user).get("/figures.json").json()["text"]["power"] == power
+    assert asked == [[world.pumps.pk], [world.presses.pk]]
+
+
+@pytest.mark.usefixtures("store_answers")
+def test_a_figure_grown_old_is_shown_once_more_while_it_is_renewed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    powers = iter([1.0, 2.0, 3.0])
+    monkeypatch.setattr(overview, "total", lambda *_, **__: next(powers))
+    client, clock = signed_in(world.engineer), [1000.0]
+    monkeypatch.setattr(plant, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    def shown() -> str:
+        found: str = client.get("/figures.json").json()["text"]["power"]
+        plant._ask.submit(lambda: None).result()
+        while any(figure.renewal and not figure.renewal.done() for figure in plant._figures.values()):
+            time.sleep(0.001)
+        return found
+
+    assert shown() == "1.0"
+    clock[0] += 3
+    assert shown() == "1.0"
+    assert shown() == "2.0"
+    clock[0] += 60
+    assert shown() == "3.0"
 
 
 def test_another_organisations_machines_are_not_on_the_page(world: World) -> None:

@@ -70,15 +70,21 @@ def _everything_is_online(desk: Visit) -> None:
 
 
 def _a_value_and_its_chart_move(desk: Visit) -> None:
-    desk.open("/platform/devices/1/")
-    value = desk.page.locator("live-value").nth(3)
+    # A meter: mains voltages never stand still, whereas a machining centre may wait for its next job.
+    desk.open("/platform/devices/?q=MTR-0001")
+    desk.page.locator("main table a[href^='/platform/devices/']").first.click()
+    desk.page.wait_for_selector("live-value[quality='good']:not([stale])")
     desk.page.wait_for_function(
         """() => { const seen = (window.seen ??= new Set());
         document.querySelectorAll('live-value .value').forEach((e, i) => seen.add(i + ':' + e.textContent));
-        return seen.size > document.querySelectorAll('live-value').length + 5; }"""
+        return seen.size > document.querySelectorAll('live-value').length + 5; }""",
+        timeout=30_000,
     )
-    assert value.is_visible()
     desk.page.wait_for_selector("live-chart canvas")
+    told = "() => document.querySelector('live-chart .chart-canvas').getAttribute('aria-label')"
+    desk.page.wait_for_function(told)  # newest value and its time, as drawn
+    before = desk.page.evaluate(told)
+    desk.page.wait_for_function(f"before => ({told})() !== before", arg=before, timeout=30_000)
 
 
 def _the_identifier_leads_to_a_public_page_and_resolves(desk: Visit, running: Running) -> None:

@@ -6,12 +6,14 @@ A figure whose source does not answer is unknown since the moment it was first m
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 import urllib.request
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 from django.utils import timezone
@@ -34,6 +36,8 @@ log = structlog.get_logger("web")
 ASK_AGAIN_S = 5.0
 """How long a source that did not answer is left alone, so that a page does not wait for it again and again."""
 _FRESH_S = 2.0
+_LATEST_S = 10.0
+_MOST_FIGURES = 1000
 SEPARATOR = " / "
 """Between the names in a place's path."""
 EVENT_HOURS = 24
@@ -74,6 +78,48 @@ def known(source: str, ask: Callable[[], T]) -> Known[T]:
         return Known(None, missed.since)
     _missed.pop(source, None)
     return Known(value)
+
+
+@dataclass
+class _Figure:
+    value: Known[Any]
+    at: float
+    renewal: Future[Known[Any]] | None = None
+
+
+_figures: OrderedDict[Hashable, _Figure] = OrderedDict()
+_figures_lock = threading.Lock()
+
+
+def figure(key: Hashable, source: str, ask: Callable[[], T]) -> Future[Known[T]]:
+    """:func:`known`, shared by everybody who may see the same (``key``): at most :data:`_LATEST_S` old.
+
+    Older than :data:`_FRESH_S` it is renewed, while who asks is given what there is: a page does not wait for sums
+    over thousands of machines that another page asked for a moment ago.
+    """
+    now = time.monotonic()
+    with _figures_lock:
+        had = _figures.get(key)
+        if had is None or now - had.at > _LATEST_S or had.value.value is None:
+            return _renewed(key, source, ask)
+        if now - had.at > _FRESH_S and had.renewal is None:
+            had.renewal = _renewed(key, source, ask)
+        ready: Future[Known[T]] = Future()
+        ready.set_result(had.value)
+        return ready
+
+
+def _renewed(key: Hashable, source: str, ask: Callable[[], T]) -> Future[Known[T]]:
+    def work() -> Known[T]:
+        found = known(source, ask)
+        with _figures_lock:
+            _figures[key] = _Figure(found, time.monotonic())
+            _figures.move_to_end(key)
+            while len(_figures) > _MOST_FIGURES:
+                _figures.popitem(last=False)
+        return found
+
+    return _ask.submit(work)
 
 
 _processes: tuple[float, list[ProcessStatus]] | None = None
@@ -128,9 +174,10 @@ def plant(user: User, scope: Organisation | None = None) -> Plant:
     orgs = list((seen.filter(path__startswith=scope.path) if scope else seen).values_list("pk", flat=True))
     meters = devices.power_tags(user, scope)
     since = now - dt.timedelta(hours=EVENT_HOURS)
-    pulse = _ask.submit(known, "store", lambda: telemetry.pulse(orgs, now))
-    happened = _ask.submit(known, "store", lambda: telemetry.happened(orgs, since, NEWEST_EVENTS))
-    power = _ask.submit(known, "store", lambda: telemetry.total(orgs, meters, now - _POWER_FRESH))
+    whose = tuple(sorted(orgs))
+    pulse = figure(("pulse", whose), "store", lambda: telemetry.pulse(orgs, now))
+    happened = figure(("happened", whose), "store", lambda: telemetry.happened(orgs, since, NEWEST_EVENTS))
+    power = figure(("power", whose), "store", lambda: telemetry.total(orgs, meters, now - _POWER_FRESH))
     places: dict[str, dict[str, list[Tile]]] = {}
     for tile in devices.tiles(user, scope):
         places.setdefault(tile.organisation, {}).setdefault(tile.place, []).append(tile)

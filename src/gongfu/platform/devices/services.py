@@ -335,7 +335,8 @@ def tiles(user: User, scope: Organisation | None = None, *, matching: str = "", 
 
 def power_tags(user: User, scope: Organisation | None = None) -> list[int]:
     """Series whose sum is the power drawn now: of each owner the energy meters, or without one every machine."""
-    tags = Tag.objects.filter(role="power", kind=Tag.Kind.NUMBER, device__in=_in_service(user, scope).values("pk"))
-    found = list(tags.values_list("pk", "organisation", "device__type"))
-    metered = {owner for _pk, owner, kind in found if kind == METER}
-    return [pk for pk, owner, kind in found if kind == METER or owner not in metered]
+    power = Tag.objects.filter(role="power", kind=Tag.Kind.NUMBER).order_by()
+    devices = _in_service(user, scope).order_by()
+    meters = list(power.filter(device__in=devices.filter(type=METER)).values_list("pk", "organisation"))
+    unmetered = devices.exclude(organisation__in={owner for _pk, owner in meters}).exclude(type=METER)
+    return [pk for pk, _owner in meters] + list(power.filter(device__in=unmetered).values_list("pk", flat=True))
