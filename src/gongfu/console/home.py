@@ -17,6 +17,7 @@ from gongfu.console.templatetags.console import big
 from gongfu.data.telemetry.overview import Happened
 from gongfu.data.telemetry.texts import event_sentence
 from gongfu.kernel.accounts import services as accounts
+from gongfu.kernel.errors import unpacked
 from gongfu.kernel.events import EventKind
 
 # Connecting and configuring are the ordinary course of things; the rest wants to be looked at.
@@ -42,7 +43,7 @@ def _lines(now: Plant, happened: Happened | None) -> list[Line]:
             event.device,
             names.get(event.device, f"#{event.device}"),
             event_sentence(event.kind),
-            event.detail,
+            unpacked(event.detail),
             dt.datetime.fromtimestamp(event.time / 1e6, dt.UTC),
             "good" if event.kind in _ORDINARY else "uncertain",
         )

@@ -14,9 +14,16 @@ reader's language only where they are shown: an error crosses processes before a
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterable
 from typing import ClassVar
 
 from gongfu.kernel.i18n import current, translate
+
+_SEPARATOR = "\x1e"
+# Texts that come back from a store may be forged: names only, none of the attributes that str.format would follow.
+_NAME = re.compile(r"\{(\w+)\}")
 
 
 class GongfuError(Exception):
@@ -39,8 +46,7 @@ class GongfuError(Exception):
 
     def text(self, language: str | None = None) -> str:
         """Message and remedy as one sentence pair, in ``language`` (default: the current one)."""
-        joint = "" if (language or current()).lower().startswith("zh") else " "
-        return joint.join(part for part in self.parts(language) if part)
+        return _joined(self.parts(language), language)
 
     def parts(self, language: str | None = None) -> tuple[str, str]:
         """Message and remedy in ``language`` (default: the current one), each by itself."""
@@ -93,6 +99,38 @@ class Unavailable(GongfuError):
     http_status = 503
     handle_code = 3  # RC_SERVER_TOO_BUSY
     exit_code = 69  # EX_UNAVAILABLE
+
+
+def _joined(parts: Iterable[str], language: str | None) -> str:
+    joint = "" if (language or current()).lower().startswith("zh") else " "
+    return joint.join(part for part in parts if part)
+
+
+def packed(error: Exception, limit: int = 500) -> str:
+    """``error`` as one text that is stored and rendered later, for :func:`unpacked`; at most ``limit`` characters.
+
+    ``code: English text``, and behind a record separator the template with its values. What does not fit stays
+    without them, in English.
+    """
+    if not isinstance(error, GongfuError):
+        return f"error: {type(error).__name__}: {error}"[:limit]
+    plain = f"{error.code}: {error}"
+    values = {name: str(value) for name, value in error.values.items()}
+    whole = plain + _SEPARATOR + json.dumps([error.message, error.remedy, values], ensure_ascii=False)
+    return whole if len(whole) <= limit else plain[:limit]
+
+
+def unpacked(text: str, language: str | None = None) -> str:
+    """What :func:`packed` kept, in ``language`` (default: the current one); any other text as it is."""
+    plain, separator, parts = text.partition(_SEPARATOR)
+    if not separator:
+        return text
+    try:
+        message, remedy, values = json.loads(parts)
+        filled = [_NAME.sub(lambda name: str(values[name[1]]), translate(part, language)) for part in (message, remedy)]
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return plain
+    return _joined(filled, language)
 
 
 def _fill(template: str, values: dict[str, object]) -> str:

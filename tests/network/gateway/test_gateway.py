@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from gongfu.kernel import bus
+from gongfu.kernel.errors import unpacked
 from gongfu.network.drivers import registry
 from gongfu.network.drivers.contract import Sample
 from gongfu.network.gateway import outlet as outlets
@@ -124,16 +125,16 @@ async def test_a_configuration_that_is_no_configuration_is_refused(server: Bus) 
 @pytest.mark.parametrize(
     ("mode", "problem"),
     [
-        ("gone", "unavailable: No route to 10.0.0.9."),
+        ("gone", "No route to 10.0.0.9."),
         ("crash", "error: RuntimeError: a fault of the driver"),
-        ("ends", "unavailable: The driver ended."),
+        ("ends", "The driver ended."),
     ],
 )
 async def test_a_device_that_does_not_answer_is_offline_and_tried_again(server: Bus, mode: str, problem: str) -> None:
     async with plane(server.settings) as node, running_gateway(server.settings):
         await node.desire(machine(1, mode))
-        assert (await node.state(1, Status.OFFLINE)).problem == problem
-        assert (await node.event("offline")).detail == problem
+        assert unpacked((await node.state(1, Status.OFFLINE)).problem, "en") == problem
+        assert unpacked((await node.event("offline")).detail, "en") == problem
         await _until(lambda: len(fake.runs) >= 3)  # after 0.5 s and 1 s
 
 
@@ -152,7 +153,7 @@ async def test_a_stop_delivers_everything_that_was_emitted(server: Bus) -> None:
             await _until(lambda: 1 in fake.emitted and fake.emitted.get(2, 0) > 50)
         rows = await node.rows(54_321 + fake.emitted[2])
         assert len(rows) == 54_321 + fake.emitted[2]
-        assert (await node.state(1, Status.OFFLINE)).problem == "unavailable: The gateway has stopped."
+        assert unpacked((await node.state(1, Status.OFFLINE)).problem, "en") == "The gateway has stopped."
 
 
 async def test_readings_survive_a_bus_that_is_killed_and_comes_back(server: Bus) -> None:

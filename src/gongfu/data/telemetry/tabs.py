@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from gongfu.data.telemetry import services
 from gongfu.data.telemetry.services import LastValue
 from gongfu.data.telemetry.texts import event_sentence
-from gongfu.kernel.errors import GongfuError
+from gongfu.kernel.errors import GongfuError, unpacked
 from gongfu.kernel.pages.resource import Tab
 from gongfu.network.models import library
 from gongfu.network.models.types import DeviceType, Limits
@@ -117,7 +117,12 @@ def _events(_request: HttpRequest, device: Device) -> Mapping[str, object]:
     except GongfuError as error:
         return {"events": [], "problem": error.text(get_language())}
     rows = [
-        (dt.datetime.fromtimestamp(event.time / 1e6, dt.UTC), event.kind, event_sentence(event.kind), event.detail)
+        (
+            dt.datetime.fromtimestamp(event.time / 1e6, dt.UTC),
+            event.kind,
+            event_sentence(event.kind),
+            unpacked(event.detail),
+        )
         for event in found
     ]
     return {"events": rows, "problem": "", "days": EVENT_DAYS}

@@ -178,7 +178,8 @@ def dump(resource: Kind, thing: models.Model) -> dict[str, object]:
     """One thing as the API shows it."""
     values: dict[str, object] = {"id": thing.pk, "label": str(thing), "url": resource.url(thing)}
     for field in schemas.api_fields(resource):
-        values[field.name] = field.value_from_object(thing)
+        told = None if field.choices else getattr(thing, f"get_{field.name}_display", None)
+        values[field.name] = told() if told else field.value_from_object(thing)
     return values
 
 

@@ -12,7 +12,8 @@ import structlog
 from nats.js import JetStreamContext
 
 from gongfu.kernel.bus import DESIRED
-from gongfu.kernel.errors import GongfuError, Invalid
+from gongfu.kernel.errors import GongfuError, Invalid, Unavailable, packed
+from gongfu.kernel.i18n import mark
 from gongfu.network.drivers import registry
 from gongfu.network.drivers.contract import BadConfiguration
 from gongfu.network.drivers.pacing import end_if_cancelled
@@ -129,7 +130,7 @@ class Devices:
                 raise msgspec.ValidationError(f"key of device {device}, configuration of {config.device}")
         except msgspec.DecodeError as error:
             await self.remove(device)
-            problem = f"invalid: The configuration cannot be read: {error}."
+            problem = packed(Invalid(mark("The configuration cannot be read: {reason}."), reason=error))
             self._states.report(DeviceState(device=device, status=Status.REFUSED, since=now(), problem=problem), True)
             return
         if before is not None and before.config == config:
@@ -152,7 +153,7 @@ class Devices:
                 running.task = asyncio.create_task(_keep(complete, sink), name=f"device {device}")
         except (Invalid, ImportError) as error:
             self._ingress.remove(device)
-            sink.refused(_problem(error))
+            sink.refused(packed(error))
 
     async def remove(self, device: int) -> None:
         """Stop ``device`` and forget it."""
@@ -177,15 +178,15 @@ async def _keep(config: DeviceConfig, sink: DeviceSink) -> None:
     while True:
         try:
             await driver.run(config, sink)
-            problem = "unavailable: The driver ended."
+            problem = packed(Unavailable(mark("The driver ended.")))
         except BadConfiguration as error:
-            sink.refused(_problem(error))
+            sink.refused(packed(error))
             return
         except GongfuError as error:
-            problem = _problem(error)
+            problem = packed(error)
         except Exception as error:
             _log.warning("driver failed", device=config.device, driver=config.driver, exc_info=True)
-            problem = _problem(error)
+            problem = packed(error)
         end_if_cancelled()  # a library may have turned the cancellation into its own error
         online = sink.state.status is Status.ONLINE
         if online and now() - sink.state.since > STEADY * 1e6:
@@ -194,12 +195,6 @@ async def _keep(config: DeviceConfig, sink: DeviceSink) -> None:
         longest = LONGEST_EARLY_PAUSE if loop.time() - lost_at < FIRST_MINUTE else LONGEST_PAUSE
         await asyncio.sleep(min(pause, longest) * random.uniform(0.8, 1.2))  # noqa: S311 jitter
         pause = min(pause * 2, LONGEST_PAUSE)
-
-
-def _problem(error: Exception) -> str:
-    code = error.code if isinstance(error, GongfuError) else "error"
-    text = str(error) if isinstance(error, GongfuError) else f"{type(error).__name__}: {error}"
-    return f"{code}: {text}"
 
 
 def _device(key: str) -> int | None:

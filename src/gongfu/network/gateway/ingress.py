@@ -25,7 +25,8 @@ from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolic
 from nats.js.errors import NotFoundError
 
 from gongfu.kernel.bus import INTERNAL_USER
-from gongfu.kernel.errors import Unavailable
+from gongfu.kernel.errors import Unavailable, packed
+from gongfu.kernel.i18n import mark
 from gongfu.kernel.secrets import secret
 from gongfu.kernel.settings import Settings
 from gongfu.network.drivers.contract import Feed, Message, Sample
@@ -354,7 +355,7 @@ class Ingress:
             for route in list(self._routes.values()):
                 limit = route.feed.silence
                 if limit and loop.time() - route.heard > limit and self._session is not None:
-                    route.sink.offline(f"unavailable: No message for {limit:g} s.")
+                    route.sink.offline(packed(Unavailable(mark("No message for {limit} s."), limit=f"{limit:g}")))
 
 
 def _hears(feed: Feed, topic: str) -> bool:

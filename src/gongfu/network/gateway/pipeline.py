@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 
 from gongfu.kernel import readings
 from gongfu.kernel.bus import readings_subject
+from gongfu.kernel.errors import Unavailable, packed
 from gongfu.kernel.events import EventKind
+from gongfu.kernel.i18n import mark
 from gongfu.network.drivers.contract import Sample
 from gongfu.network.gateway.checks import Checker, Columns
 from gongfu.network.gateway.config import DeviceConfig, DeviceState, Status
@@ -57,7 +59,7 @@ class DeviceSink:
 
     def stopped(self) -> None:
         """The gateway ends; the device may well be there. No event: it will be online again in a moment."""
-        self._change(Status.OFFLINE, "unavailable: The gateway has stopped.")
+        self._change(Status.OFFLINE, packed(Unavailable(mark("The gateway has stopped."))))
 
     def malformed(self, detail: str) -> None:
         """Count and report a payload that could not be read."""

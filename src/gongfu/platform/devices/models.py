@@ -10,6 +10,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from gongfu.kernel.accounts.models import OwnedModel
+from gongfu.kernel.errors import unpacked
 from gongfu.network.gateway.config import Status
 from gongfu.platform.devices.workflow import LifeCycle
 
@@ -114,6 +115,10 @@ class Device(LifeCycle, OwnedModel):
 
     def __str__(self) -> str:
         return self.name_en if self.name_en and _is_english() else self.name
+
+    def get_problem_display(self) -> str:
+        """What keeps it from working, in the reader's language."""
+        return unpacked(self.problem, get_language())
 
     def tell_gateway(self) -> None:
         """Its configuration, or its withdrawal, reaches the gateway once this transaction commits."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
+from gongfu.kernel.errors import Unavailable, packed
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
 from gongfu.network.drivers.contract import BadConfiguration, Feed, FeedSink, Message, Sample
@@ -85,9 +86,9 @@ class SparkplugFeed:
 
     def _dead(self, message: Message, sink: FeedSink, said: Said) -> Sequence[Sample]:
         if said.kind is Kind.NDEATH:
-            sink.offline("unavailable: The edge node has gone (NDEATH).")
+            sink.offline(packed(Unavailable(mark("The edge node has gone (NDEATH)."))))
         else:
-            sink.offline("unavailable: The edge node has lost the device (DDEATH).")
+            sink.offline(packed(Unavailable(mark("The edge node has lost the device (DDEATH)."))))
         # A death certificate's own timestamp is from when the connection began: the arrival counts (§6.4.21).
         return [
             Sample(series, None, message.time, Quality.BAD) for all_of in self._series.values() for series in all_of
