@@ -11,5 +11,9 @@ class NoPrefix(NotFound):
     """No such prefix, or none that this user may see."""
 
 
+class JournalTrimmed(Conflict):
+    """The journal no longer reaches back that far."""
+
+
 class NoIdentifier(NotFound):
     """No such identifier, or none that this user may see."""

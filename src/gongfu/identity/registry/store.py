@@ -1,7 +1,8 @@
 """Where identifiers are kept: LMDB, one writer at a time, any number of reading processes.
 
-Three tables: ``records`` (key → record), ``prefixes`` (key → prefix as written: those this node answers for) and
-``counts`` (key of a prefix → number of identifiers, kept in the same transaction as the records).
+Tables: ``records`` (key → record), ``prefixes`` (key → prefix as written: those this node answers for),
+``counts`` (key of a prefix → number of identifiers), ``limits`` (key of a prefix → its quotas), and the
+:mod:`journal` of changes; all that belongs to one change is written in one transaction.
 A write that returned is on disk. A process that is killed leaves nothing half-written.
 """
 
@@ -9,9 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +25,8 @@ import lmdb
 from gongfu.identity.handle import names
 from gongfu.identity.handle.names import Handle
 from gongfu.identity.registry import records
+from gongfu.identity.registry.journal import Change as Change
+from gongfu.identity.registry.journal import Journal
 from gongfu.identity.registry.records import Record
 from gongfu.kernel.errors import Conflict, Unavailable
 from gongfu.kernel.i18n import mark
@@ -31,10 +38,22 @@ LARGEST_MAP = 2**44
 """Beyond this the store refuses to grow."""
 _MAX_READERS = 1024
 _MAX_KEY = 511  # LMDB's; nothing registered is longer than names.MAX_LENGTH
+_TABLES = 16
+_LIMITS = struct.Struct(">QQ")
 
 _T = TypeVar("_T")
 _open: dict[Path, IdentifierStore] = {}
 _opening = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an enterprise may use under its prefix; 0 means no limit."""
+
+    registrations: int = 0
+    """Identifiers that may stand there at once."""
+    daily_resolutions: int = 0
+    """Resolutions answered in a day."""
 
 
 def open_store(home: Path) -> IdentifierStore:
@@ -59,13 +78,15 @@ class IdentifierStore:
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._env = lmdb.open(
-                str(path), map_size=map_size, max_dbs=4, max_readers=_MAX_READERS, metasync=True, meminit=False
+                str(path), map_size=map_size, max_dbs=_TABLES, max_readers=_MAX_READERS, metasync=True, meminit=False
             )
             self._map_size: int = self._env.info()["map_size"]
             self._env.reader_check()  # slots of readers that were killed
             self._records = self._env.open_db(b"records")
             self._prefixes = self._env.open_db(b"prefixes")
             self._counts = self._env.open_db(b"counts")
+            self._limits = self._env.open_db(b"limits")
+            self._journal = Journal(self._env)
         except (lmdb.Error, OSError) as error:
             raise _unavailable(path, error) from error
 
@@ -86,16 +107,18 @@ class IdentifierStore:
         stored = self._read(lambda txn: _get(txn, handle.key, self._records))
         return None if stored is None else records.decode(handle.key, stored)
 
-    def put(self, record: Record, *, replace: bool = True) -> bool:
+    def put(self, record: Record, *, replace: bool = True, actor: str = "") -> bool:
         """Stores one record durably; returns whether it is new. Raises :class:`Conflict` as :meth:`put_many` does."""
-        return self.put_many((record,), replace=replace) == 1
+        return self.put_many((record,), replace=replace, actor=actor) == 1
 
-    def put_many(self, batch: Iterable[Record], *, replace: bool = True) -> int:
+    def put_many(self, batch: Iterable[Record], *, replace: bool = True, actor: str = "") -> int:
         """Stores all or none in one durable transaction, sorted by key; returns how many are new.
 
+        ``actor`` is who the journal says it was.
         Raises :class:`Conflict` naming the first that exists if ``replace`` is false.
         """
         encoded = sorted((record.handle.key, records.encode(record)) for record in batch)
+        now = int(time.time())
 
         def work(txn: lmdb.Transaction) -> int:
             new: Counter[bytes] = Counter()
@@ -112,17 +135,21 @@ class IdentifierStore:
                     )
             for prefix, number in new.items():
                 self._add(txn, prefix, number)
+            if encoded:
+                self._journal.append(txn, now, actor, encoded)
             return new.total()
 
         return self._write(work)
 
-    def delete(self, handle: Handle) -> bool:
+    def delete(self, handle: Handle, *, actor: str = "") -> bool:
         """Removes one identifier durably; returns whether it was there."""
+        now = int(time.time())
 
         def work(txn: lmdb.Transaction) -> bool:
             there: bool = txn.delete(handle.key, db=self._records)
             if there:
                 self._add(txn, names.prefix_key(handle.key), -1)
+                self._journal.append(txn, now, actor, [(handle.key, None)])
             return there
 
         return self._write(work)
@@ -165,6 +192,68 @@ class IdentifierStore:
     def prefixes(self) -> list[str]:
         """The prefixes this node answers for, in key order."""
         return self._read(lambda txn: [bytes(octets).decode() for _, octets in txn.cursor(db=self._prefixes)])
+
+    def limits(self, prefix: str) -> Limits:
+        """The quotas of ``prefix``; none are set until someone does."""
+        stored = self._read(lambda txn: _get(txn, prefix.encode().upper(), self._limits))
+        return Limits(*_LIMITS.unpack(stored)) if stored else Limits()
+
+    def set_limits(self, prefix: str, limits: Limits) -> None:
+        """Quotas of ``prefix`` from now on, for every process; the store keeps them and does not enforce them."""
+        packed = _LIMITS.pack(limits.registrations, limits.daily_resolutions)
+        self._write(lambda txn: txn.put(prefix.encode().upper(), packed, db=self._limits))
+
+    # --- the journal ---
+
+    def changes(self, after: int, limit: int) -> list[Change]:
+        """The changes behind number ``after`` in their order, at most ``limit``.
+
+        What every cursor has passed is trimmed; while there is no cursor, only the newest
+        :data:`journal.KEPT` changes (and what stands with them in a chunk) are sure to be kept.
+        Raises :class:`JournalTrimmed` when the next one is gone: then begin with a snapshot.
+        """
+        return self._read(lambda txn: self._journal.read(txn, after, limit))
+
+    def last_change(self) -> int:
+        """Number of the newest change; 0 in a new store."""
+        return self._read(self._journal.last)
+
+    def cursor(self, name: str) -> int:
+        """How far the reader ``name`` has come; 0 when it never said so."""
+        return self._read(lambda txn: self._journal.cursor(txn, name))
+
+    def cursors(self) -> dict[str, int]:
+        """How far each reader has come."""
+        return self._read(self._journal.cursors)
+
+    def advance(self, name: str, seq: int) -> None:
+        """The reader ``name`` has durably taken everything up to ``seq``; from now on what is behind that is kept."""
+        self._write(lambda txn: self._journal.advance(txn, name, seq))
+
+    def forget(self, name: str) -> None:
+        """The reader ``name`` is no more; nothing is kept for it."""
+        self._write(lambda txn: self._journal.forget(txn, name))
+
+    # --- copies ---
+
+    def snapshot(self, path: Path) -> None:
+        """A compact copy of this moment in the new directory ``path``, taken while others read and write.
+
+        It can be opened as a store; its :meth:`last_change` says up to where it goes. Raises :class:`Conflict` when
+        ``path`` exists, :class:`Unavailable`. What is there is whole: it is written beside ``path`` and then renamed.
+        """
+        if path.exists():
+            raise Conflict(mark("{path} exists already."), remedy=mark("Choose a new directory."), path=path)
+        partial = path.with_name(path.name + ".partial")
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True, mode=0o700)
+            with self._use:
+                self._env.copy(str(partial), compact=True)
+            partial.rename(path)
+        except (lmdb.Error, OSError) as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise _unavailable(path, error) from error
 
     # --- transactions ---
 
