@@ -20,6 +20,8 @@ from gongfu.kernel.i18n import mark
 
 MAX_LENGTH = 255
 """Octets of a registered identifier in UTF-8."""
+PREFIXES = "0.NA"
+"""Under this stand the handles of prefixes: ``0.NA/88.118`` says who administers 88.118 and where it is served."""
 _SECONDARY = re.compile(r"88\.[0-9]{1,10}")
 _ENTERPRISE = re.compile(r"88\.[0-9]{1,10}\.[0-9A-Za-z]{1,30}")
 # Control, format, surrogate, private use, unassigned, line and paragraph separators: invisible or not the same to all.
@@ -78,6 +80,17 @@ def parse_prefix(text: str) -> str:
             prefix=text,
         )
     return text
+
+
+def parse_any(text: str) -> Handle:
+    """An identifier or the handle of a prefix (0.NA/88.118.1); raises :class:`BadHandle`."""
+    head, _, prefix = text.partition("/")
+    return prefix_handle(prefix) if head.upper() == PREFIXES else parse(text)
+
+
+def prefix_handle(prefix: str) -> Handle:
+    """The handle that says who administers ``prefix`` and where it is served; raises :class:`BadHandle`."""
+    return Handle(PREFIXES, parse_prefix(prefix))
 
 
 def is_secondary(prefix: str) -> bool:

@@ -154,6 +154,30 @@ class IdentifierStore:
 
         return self._write(work)
 
+    def change(
+        self, handle: Handle, work: Callable[[Record | None, int], Record | None], *, actor: str = ""
+    ) -> Record | None:
+        """Reads, decides and writes one identifier in one durable transaction: two writers never lose each other's.
+
+        ``work`` gets the record as it is and the number of identifiers under its prefix, and returns the record to
+        keep, or None for none; what it raises leaves everything as it was. It must not call this store.
+        """
+
+        def whole(txn: lmdb.Transaction) -> Record | None:
+            key, prefix = handle.key, names.prefix_key(handle.key)
+            stored = _get(txn, key, self._records)
+            before = None if stored is None else records.decode(key, stored)
+            after = work(before, int.from_bytes(_get(txn, prefix, self._counts) or b"", "big"))
+            if after is not None:
+                txn.put(key, records.encode(after), db=self._records)
+            elif before is not None:
+                txn.delete(key, db=self._records)
+            if (before is None) != (after is None):
+                self._add(txn, prefix, 1 if before is None else -1)
+            return after
+
+        return self._write(whole)
+
     def scan(self, prefix: str, *, starting: str = "", after: Handle | None = None, limit: int = 100) -> list[Record]:
         """Identifiers under ``prefix`` in key order, behind ``after``, whose suffix starts with ``starting``."""
         start = names.key(f"{prefix}/{starting}".encode())

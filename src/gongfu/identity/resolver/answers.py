@@ -18,6 +18,7 @@ from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.registry import records
 from gongfu.identity.registry.store import IdentifierStore
 from gongfu.identity.resolver.counters import Counters, Transport
+from gongfu.identity.resolver.selection import select
 from gongfu.kernel.errors import GongfuError
 
 log = structlog.get_logger("resolver")
@@ -167,25 +168,6 @@ class Answerer:
         if not values:
             return _error(ResponseCode.VALUES_NOT_FOUND, "That identifier has no such value.")
         return ResponseCode.SUCCESS, wire.encode_resolve_response(wire.ResolveResponse(question.handle, values))
-
-
-def select(values: tuple[wire.Value, ...], question: wire.ResolveRequest) -> tuple[wire.Value, ...]:
-    """The values asked for by index or type; all if neither is named (RFC 3652 §3.2.1).
-
-    Types compare without regard to ASCII case; ``a.`` asks for ``a`` and everything below it (RFC 3651 §3.1).
-    """
-    if not question.indexes and not question.types:
-        return values
-    kinds = [kind.upper() for kind in question.types]
-
-    def wanted(value: wire.Value) -> bool:
-        return value.index in question.indexes or any(_same_type(kind, value.type.upper()) for kind in kinds)
-
-    return tuple(value for value in values if wanted(value))
-
-
-def _same_type(asked: str, kind: str) -> bool:
-    return kind.startswith(asked) or kind == asked[:-1] if asked.endswith(".") else kind == asked
 
 
 _AUTHORITATIVE = (ResponseCode.SUCCESS, ResponseCode.HANDLE_NOT_FOUND, ResponseCode.VALUES_NOT_FOUND)

@@ -1,0 +1,89 @@
+"""Refusals of the administration of identifiers, each with its response code (RFC 3652 §2.2.2.2, national additions).
+
+NotFound     ├── NoHandle 100        ├── NoValue 200           └── NotResponsible 301
+Conflict     ├── HandleExists 101    ├── ValueExists 201       ├── TooManyIdentifiers 604   └── PrefixSuspended 605
+Invalid      └── BadValue 202
+Forbidden    ├── NotAdministrator 400  ├── NotPermitted 401    ├── AuthenticationNeeded 402 └── AuthenticationFailed 403
+"""
+
+from __future__ import annotations
+
+from gongfu.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+class NoHandle(NotFound):
+    """No such identifier here."""
+
+    handle_code = 100
+
+
+class NoValue(NotFound):
+    """The identifier has no such value, or none that may be read."""
+
+    handle_code = 200
+
+
+class NotResponsible(NotFound):
+    """This node does not answer for the prefix."""
+
+    code = "not_responsible"
+    handle_code = 301
+
+
+class HandleExists(Conflict):
+    """The identifier is registered already."""
+
+    handle_code = 101
+
+
+class ValueExists(Conflict):
+    """The identifier has a value with that index already."""
+
+    handle_code = 201
+
+
+class TooManyIdentifiers(Conflict):
+    """As many identifiers as the contract allows stand under the prefix."""
+
+    code = "registration_limit"
+    handle_code = 604
+
+
+class PrefixSuspended(Conflict):
+    """The prefix is out of service: nothing is registered under it."""
+
+    code = "prefix_suspended"
+    handle_code = 605
+
+
+class BadValue(Invalid):
+    """A value that cannot be stored."""
+
+    handle_code = 202
+
+
+class NotAdministrator(Forbidden):
+    """Who asks is no administrator of that identifier."""
+
+    handle_code = 400
+
+
+class NotPermitted(Forbidden):
+    """Who asks is an administrator, without this permission."""
+
+    handle_code = 401
+
+
+class AuthenticationNeeded(Forbidden):
+    """One has to prove first who one is."""
+
+    code = "authentication_needed"
+    http_status = 401
+    handle_code = 402
+
+
+class AuthenticationFailed(Forbidden):
+    """The proof is wrong."""
+
+    code = "authentication_failed"
+    handle_code = 403
