@@ -19,6 +19,7 @@ from gongfu.identity.registry import resolving, services
 from gongfu.identity.registry.models import Prefix
 from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.store import IdentifierStore
+from gongfu.identity.registry.values import Nameplate
 from gongfu.identity.resolver.answers import Answerer
 from gongfu.identity.resolver.counters import Counters, Transport, shared
 from gongfu.identity.resolver.server import bind, serve_udp
@@ -35,14 +36,10 @@ HANDLE = "88.118.1/CNC-01"
 @pytest.fixture
 def pump(plants: Plants, commit: Commit) -> str:
     with commit(execute=True):
-        services.register_device(
-            HANDLE,
-            organisation=plants[0],
-            name="一号循环泵",
-            kind="centrifugal-pump",
-            manufacturer="<b>南方</b>泵业",
-            serial_number="S-77",
+        plate = Nameplate(
+            "一号循环泵", "centrifugal-pump", plants[0].name, manufacturer="<b>南方</b>泵业", serial_number="S-77"
         )
+        services.register_device(HANDLE, plate)
     found = services.resolve_local(HANDLE)
     assert found is not None
     secret = Value(100, "NOTE", "内部备注".encode(), permissions=Permission.ADMIN_READ)

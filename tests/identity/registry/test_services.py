@@ -16,6 +16,7 @@ from gongfu.identity.registry.errors import NoIdentifier, NoPrefix, PrefixTaken
 from gongfu.identity.registry.models import Prefix
 from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.store import IdentifierStore
+from gongfu.identity.registry.values import Nameplate
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.rules import Role
@@ -188,9 +189,7 @@ def test_identifiers_are_found_by_how_the_suffix_starts(li: User) -> None:
 def device(commit: Commit) -> Callable[..., None]:
     def register(handle: str, organisation: Organisation, name: str = "数控机床") -> None:
         with commit(execute=True):
-            services.register_device(
-                handle, organisation=organisation, name=name, kind="cnc", manufacturer="沈阳机床", serial_number="S1"
-            )
+            services.register_device(handle, Nameplate(name, "cnc", organisation.name, "沈阳机床", serial_number="S1"))
 
     return register
 
@@ -217,12 +216,34 @@ def test_a_device_gets_the_standard_values_and_keeps_what_others_added(
     assert (renewed.text("NAME"), renewed.text("EMAIL"), renewed.registered) == ("改名", "x@a.test", 5)
 
 
+def test_identifiers_that_are_missing_or_stale_are_written_again_and_no_other(
+    plants: tuple[Organisation, Organisation], device: Callable[..., None], commit: Commit
+) -> None:
+    device("88.118.1/old", plants[0])
+    plate = Nameplate("数控机床", "cnc", "恒锐", "沈阳机床", serial_number="S1")
+    stale = Value(1, "URL", b"http://elsewhere.test/id/88.118.1/moved")
+    added = Value(100, "EMAIL", b"x@a.test")
+    services.store().put(Record(parse("88.118.1/moved"), (stale, added), 5, 5))
+    wanted = [(f"88.118.1/{suffix}", plate) for suffix in ("old", "moved", "lost")]
+    assert services.reconcile_devices(wanted) == 2
+    assert services.reconcile_devices(wanted) == 0
+    moved, lost = (services.resolve_local(f"88.118.1/{suffix}") for suffix in ("moved", "lost"))
+    assert moved is not None
+    assert lost is not None
+    assert (moved.text("URL"), moved.text("EMAIL"), moved.registered) == (
+        "http://127.0.0.1:8600/id/88.118.1/moved",
+        "x@a.test",
+        5,
+    )
+    assert lost.text("NAME") == "数控机床"
+
+
 def test_a_device_that_was_rolled_back_leaves_no_identifier(
     plants: tuple[Organisation, Organisation], device: Callable[..., None], commit: Commit
 ) -> None:
     def fail() -> None:
         with transaction.atomic():
-            services.register_device("88.118.1/ghost", organisation=plants[0], name="", kind="")
+            services.register_device("88.118.1/ghost", Nameplate("", "", plants[0].name))
             raise RuntimeError
 
     with commit(execute=True), pytest.raises(RuntimeError):

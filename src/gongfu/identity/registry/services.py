@@ -7,8 +7,9 @@ Records go to the identifier store, where the resolver finds them at once.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -22,7 +23,7 @@ from gongfu.identity.registry.errors import NoIdentifier, NoPrefix, PrefixTaken
 from gongfu.identity.registry.models import Prefix
 from gongfu.identity.registry.records import Record, encode
 from gongfu.identity.registry.store import IdentifierStore, open_store
-from gongfu.identity.registry.values import Nameplate
+from gongfu.identity.registry.values import Nameplate as Nameplate  # for the modules above
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.permissions import can_edit
 from gongfu.kernel.audit import services as audit
@@ -187,22 +188,12 @@ def remove(actor: User, handle: str) -> None:
         store().delete(name)
 
 
-def register_device(
-    handle: str,
-    *,
-    organisation: Organisation,
-    name: str,
-    kind: str,
-    manufacturer: str = "",
-    model: str = "",
-    serial_number: str = "",
-) -> None:
+def register_device(handle: str, plate: Nameplate) -> None:
     """Register a device's identifier, or renew it, once this transaction commits; values that others added stay.
 
     Raises :class:`BadHandle`. The device's own audit entry tells who did it.
     """
     parsed = names.parse(handle)
-    plate = Nameplate(name, kind, organisation.name, manufacturer, model, serial_number)
 
     def write() -> None:
         now = _now()
@@ -210,6 +201,38 @@ def register_device(
         store().put(standard_values.renewed(parsed, found, store().get(parsed), now=now))
 
     transaction.on_commit(write)
+
+
+def reconcile_devices(wanted: Iterable[tuple[str, Nameplate]]) -> int:
+    """Write those identifiers of devices that are missing or say something else; returns how many.
+
+    A kill between the database's commit and the store's leaves one missing, and a new ``public_url`` makes every
+    address stale. Call it outside a transaction.
+    """
+    now, written = _now(), 0
+    for first in _in_parts(wanted, 1000):
+        stale = []
+        for handle, plate in first:
+            parsed = names.parse(handle)
+            found = standard_values.standard(parsed, plate, settings().url, now=now)
+            before = store().get(parsed)
+            kept = before.values if before else ()
+            if _said(found) != _said(value for value in kept if value.index < standard_values.FIRST_FREE):
+                stale.append(standard_values.renewed(parsed, found, before, now=now))
+        if stale:
+            store().put_many(stale)
+            written += len(stale)
+    return written
+
+
+def _in_parts(wanted: Iterable[tuple[str, Nameplate]], size: int) -> Iterator[list[tuple[str, Nameplate]]]:
+    rest = iter(wanted)
+    while part := list(islice(rest, size)):
+        yield part
+
+
+def _said(values: Iterable[Value]) -> list[tuple[int, str, bytes]]:
+    return sorted((value.index, value.type, value.data) for value in values)
 
 
 def remove_device(handle: str) -> None:

@@ -228,14 +228,25 @@ def give_identifier(device: Device) -> None:
         return
     device.identifier = identifier(prefix, device.key)
     device.save(update_fields=["identifier"])
-    registry.register_device(
-        device.identifier,
-        organisation=device.organisation,
-        name=device.name,
-        kind=device.type,
-        manufacturer=device.manufacturer,
-        model=device.product,
-        serial_number=device.serial_number,
+    registry.register_device(device.identifier, _nameplate(device))
+
+
+def reconcile_identifiers() -> int:
+    """Bring the identifiers of all devices in line with their records; returns how many were not."""
+    named = Device.objects.exclude(identifier=None).exclude(identifier="").select_related("organisation")
+    return registry.reconcile_devices(
+        (device.identifier or "", _nameplate(device)) for device in named.order_by("pk").iterator(1000)
+    )
+
+
+def _nameplate(device: Device) -> registry.Nameplate:
+    return registry.Nameplate(
+        device.name,
+        device.type,
+        device.organisation.name,
+        device.manufacturer,
+        device.product,
+        device.serial_number,
     )
 
 

@@ -23,9 +23,10 @@ from nats.js import JetStreamContext
 from nats.js.kv import KeyValue
 
 from gongfu.kernel import bus
+from gongfu.kernel.errors import GongfuError
 from gongfu.network.gateway.config import DeviceConfig, DeviceState, desired_key
 from gongfu.platform.devices.models import Device, Outbox
-from gongfu.platform.devices.services import configuration
+from gongfu.platform.devices.services import configuration, reconcile_identifiers
 
 _LAST_READING_EVERY = 3.0
 """Seconds between two writes of the last readings, and again as many for each 1,000 devices."""
@@ -52,8 +53,21 @@ async def run(js: JetStreamContext, stopping: asyncio.Event, reconnected: asynci
     ``reconnected`` is set by whoever holds the connection: a bus that was restarted has forgotten who watched it.
     """
     await asyncio.gather(
-        _forever(stopping, lambda: _publish(js)), _forever(stopping, lambda: _follow(js, stopping, reconnected))
+        _forever(stopping, lambda: _publish(js)),
+        _forever(stopping, lambda: _follow(js, stopping, reconnected)),
+        _reconcile(),
     )
+
+
+async def _reconcile() -> None:
+    """Once, when the worker starts: after a crash or a change of ``public_url`` identifiers may say something old."""
+    try:
+        written = await _records(reconcile_identifiers)
+    except GongfuError as error:
+        log.warning("identifiers not reconciled", reason=str(error))
+        return
+    if written:
+        log.info("identifiers reconciled", written=written)
 
 
 async def _forever(stopping: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
