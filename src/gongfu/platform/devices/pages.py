@@ -124,7 +124,7 @@ TAGS: Resource[Tag] = Resource(
     slug="tags",
     icon="activity",
     columns=[
-        Column("name"),
+        Column("name", render=str),
         Column("device"),
         Column("key"),
         Column("unit"),
