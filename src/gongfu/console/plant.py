@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -91,22 +92,30 @@ _figures: OrderedDict[Hashable, _Figure] = OrderedDict()
 _figures_lock = threading.Lock()
 
 
-def figure(key: Hashable, source: str, ask: Callable[[], T]) -> Future[Known[T]]:
+def figure(key: Hashable, source: str, question: Callable[[], Callable[[], T]]) -> Future[Known[T]]:
     """:func:`known`, shared by everybody who may see the same (``key``): at most :data:`_LATEST_S` old.
 
     Older than :data:`_FRESH_S` it is renewed, while who asks is given what there is: a page does not wait for sums
-    over thousands of machines that another page asked for a moment ago.
+    over thousands of machines that another page asked for a moment ago. ``question`` is called here, where it may
+    read the database, and only when the figure is asked for anew; what it returns is called in another thread.
     """
     now = time.monotonic()
     with _figures_lock:
         had = _figures.get(key)
-        if had is None or now - had.at > _LATEST_S or had.value.value is None:
-            return _renewed(key, source, ask)
-        if now - had.at > _FRESH_S and had.renewal is None:
-            had.renewal = _renewed(key, source, ask)
-        ready: Future[Known[T]] = Future()
-        ready.set_result(had.value)
-        return ready
+        usable = had is not None and now - had.at <= _LATEST_S and had.value.value is not None
+        if had is not None and usable and (now - had.at <= _FRESH_S or had.renewal is not None):
+            return _ready(had.value)
+    renewal = _renewed(key, source, question())
+    if had is None or not usable:
+        return renewal
+    had.renewal = renewal
+    return _ready(had.value)
+
+
+def _ready(value: Known[T]) -> Future[Known[T]]:
+    found: Future[Known[T]] = Future()
+    found.set_result(value)
+    return found
 
 
 def _renewed(key: Hashable, source: str, ask: Callable[[], T]) -> Future[Known[T]]:
@@ -172,12 +181,15 @@ def plant(user: User, scope: Organisation | None = None) -> Plant:
     rows = _ask.submit(known, "processes", processes)
     seen = accounts.visible_organisations(user)
     orgs = list((seen.filter(path__startswith=scope.path) if scope else seen).values_list("pk", flat=True))
-    meters = devices.power_tags(user, scope)
     since = now - dt.timedelta(hours=EVENT_HOURS)
     whose = tuple(sorted(orgs))
-    pulse = figure(("pulse", whose), "store", lambda: telemetry.pulse(orgs, now))
-    happened = figure(("happened", whose), "store", lambda: telemetry.happened(orgs, since, NEWEST_EVENTS))
-    power = figure(("power", whose), "store", lambda: telemetry.total(orgs, meters, now - _POWER_FRESH))
+    pulse = figure(("pulse", whose), "store", lambda: partial(telemetry.pulse, orgs, now))
+    happened = figure(("happened", whose), "store", lambda: partial(telemetry.happened, orgs, since, NEWEST_EVENTS))
+    power = figure(
+        ("power", whose),
+        "store",
+        lambda: partial(telemetry.total, orgs, devices.power_tags(user, scope), now - _POWER_FRESH),
+    )
     places: dict[str, dict[str, list[Tile]]] = {}
     for tile in devices.tiles(user, scope):
         places.setdefault(tile.organisation, {}).setdefault(tile.place, []).append(tile)

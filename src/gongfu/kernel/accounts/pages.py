@@ -46,7 +46,13 @@ ORGANISATIONS: Resource[Organisation] = Resource(
     room="accounts",
     slug="organisations",
     icon="building",
-    columns=[Column("name", render=str), Column("code"), Column("kind"), Column("parent"), Column("created_at", shown=False)],
+    columns=[
+        Column("name", render=str),
+        Column("code"),
+        Column("kind"),
+        Column("parent"),
+        Column("created_at", shown=False),
+    ],
     search=["name", "name_en", "code", "credit_code"],
     filters=["kind", "parent"],
     form=[

@@ -318,6 +318,12 @@ def overview(user: User, scope: Organisation | None = None) -> Overview:
     )
 
 
+_OF_TILE = (
+    *("name", "name_en", "key", "connection", "identifier"),
+    *("place__name", "place__path", "place__path_en", "organisation__name", "organisation__name_en"),
+)
+
+
 def tiles(user: User, scope: Organisation | None = None, *, matching: str = "", limit: int = 100) -> list[Tile]:
     """Devices in service that the user may see, by owner and place; with ``matching`` only those found by it."""
     found = _in_service(user, scope)
@@ -338,9 +344,9 @@ def tiles(user: User, scope: Organisation | None = None, *, matching: str = "", 
             organisation=str(device.organisation),
             identifier=device.identifier or "",
         )
-        for device in found.select_related("organisation", "place").order_by("organisation", "place__path", "key")[
-            :limit
-        ]
+        for device in found.select_related("organisation", "place")
+        .only(*_OF_TILE)
+        .order_by("organisation", "place__path", "key")[:limit]
     ]
 
 
