@@ -123,7 +123,7 @@ def test_the_store_grows_when_its_map_is_full(tmp_path: Path) -> None:
 
 
 def test_a_store_that_may_not_grow_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gongfu.identity.registry.store.LARGEST_MAP", 2**20)
+    monkeypatch.setattr("gongfu.identity.registry.environment.LARGEST_MAP", 2**20)
     store = IdentifierStore(tmp_path / "small", map_size=2**20)
     written(store, "88.118.1/kept")
     batch = [record(f"88.118.1/{number}", data=bytes(100_000)) for number in range(40)]

@@ -9,13 +9,16 @@ is trimmed.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import lmdb
 import msgspec
 
+from gongfu.identity.registry.environment import Transaction
 from gongfu.identity.registry.errors import JournalTrimmed
 from gongfu.kernel.i18n import mark
 
@@ -55,10 +58,10 @@ class Journal:
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(_Chunk).decode
 
-    def append(
-        self, txn: lmdb.Transaction, time: int, actor: str, entries: Sequence[tuple[bytes, bytes | None]]
-    ) -> None:
-        """Adds ``entries``, keys with records, in their order; then trims a little."""
+    def append(self, txn: Transaction, time: int, actor: str, entries: Sequence[tuple[bytes, bytes | None]]) -> None:
+        """Adds ``entries``, keys with what the table stores, in their order; then trims a little."""
+        if not entries:
+            return
         last = self.last(txn)
         for start in range(0, len(entries), CHUNK):
             part = entries[start : start + CHUNK]
@@ -67,13 +70,21 @@ class Journal:
             txn.put(_NUMBER.pack(last), self._encode(chunk), db=self._journal, append=True)
         self.trim(txn)
 
-    def last(self, txn: lmdb.Transaction) -> int:
+    def append_by(self, txn: Transaction, time: int, entries: Sequence[tuple[str, bytes, bytes | None]]) -> None:
+        """Adds ``entries`` of several actors, in their order."""
+        for actor, by_one in groupby(entries, itemgetter(0)):
+            self.append(txn, time, actor, [(key, octets) for _, key, octets in by_one])
+
+    def last(self, txn: Transaction) -> int:
         """Number of the newest change, 0 when there never was one."""
         cursor = txn.cursor(db=self._journal)
         return _number(cursor.key()) if cursor.last() else 0
 
-    def read(self, txn: lmdb.Transaction, after: int, limit: int) -> list[Change]:
-        """At most ``limit`` changes behind ``after``; raises :class:`JournalTrimmed` when the next is not kept."""
+    def read(self, txn: Transaction, after: int, limit: int, record: Callable[[bytes, bytes], bytes]) -> list[Change]:
+        """At most ``limit`` changes behind ``after``; raises :class:`JournalTrimmed` when the next is not kept.
+
+        ``record`` makes a record of key and what the table stores.
+        """
         cursor = txn.cursor(db=self._journal)
         found: list[Change] = []
         there = cursor.set_range(_NUMBER.pack(after + 1))
@@ -89,30 +100,30 @@ class Journal:
                 )
             start = max(0, after + 1 - first)
             for place in range(start, min(len(chunk.keys), start + limit - len(found))):
-                found.append(
-                    Change(first + place, chunk.time, chunk.actor, bytes(chunk.keys[place]), chunk.records[place])
-                )
+                key, octets = chunk.keys[place], chunk.records[place]
+                whole = None if octets is None else record(key, octets)
+                found.append(Change(first + place, chunk.time, chunk.actor, key, whole))
             there = cursor.next()
         return found
 
-    def cursor(self, txn: lmdb.Transaction, name: str) -> int:
+    def cursor(self, txn: Transaction, name: str) -> int:
         """How far ``name`` has come, 0 when it never said so."""
         return _number(txn.get(name.encode(), db=self._cursors) or b"")
 
-    def cursors(self, txn: lmdb.Transaction) -> dict[str, int]:
+    def cursors(self, txn: Transaction) -> dict[str, int]:
         """Every cursor by name."""
         return {bytes(name).decode(): _number(place) for name, place in txn.cursor(db=self._cursors)}
 
-    def advance(self, txn: lmdb.Transaction, name: str, seq: int) -> None:
+    def advance(self, txn: Transaction, name: str, seq: int) -> None:
         """Sets the cursor of ``name``; then trims a little."""
         txn.put(name.encode(), _NUMBER.pack(seq), db=self._cursors)
         self.trim(txn)
 
-    def forget(self, txn: lmdb.Transaction, name: str) -> None:
+    def forget(self, txn: Transaction, name: str) -> None:
         """Removes the cursor of ``name``."""
         txn.delete(name.encode(), db=self._cursors)
 
-    def trim(self, txn: lmdb.Transaction) -> None:
+    def trim(self, txn: Transaction) -> None:
         """Removes whole chunks that no cursor needs, some at a time; the newest stays, for it holds the number."""
         last = self.last(txn)
         needed = min(self.cursors(txn).values(), default=last - KEPT)

@@ -9,6 +9,7 @@ the resolver answers the usual question by copying one slice.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gongfu.identity.handle import names, wire
@@ -44,13 +45,16 @@ class Record:
 
 def encode(record: Record) -> bytes:
     """Raises :class:`Invalid` for values that the protocol could not carry or that share an index."""
-    _check(record)
+    check(record.handle, record.values)
+    for value in record.values:
+        check_numbers(record.handle, value.index, value.timestamp)
     values = sorted(record.values, key=lambda value: value.index)
     public = [value for value in values if value.public]
     other = [value for value in values if not value.public]
     name = str(record.handle).encode()
     if name == record.handle.key:
         name = b""
+    check_name(record.handle)
     body = b"".join(wire.encode_value(value) for value in public + other)
     if len(body) > _ROOM:
         raise Invalid(
@@ -91,12 +95,13 @@ def public_slice(stored: bytes) -> tuple[int, bytes]:
     return public, stored[HEAD.size + length :]
 
 
-def _check(record: Record) -> None:
-    indexes = [value.index for value in record.values]
-    if not record.values or len(indexes) > MAX_VALUES:
+def check(handle: names.Handle, values: Sequence[wire.Value]) -> None:
+    """Raises :class:`Invalid` for values that cannot stand together, apart from their data and time stamps."""
+    indexes = [value.index for value in values]
+    if not values or len(indexes) > MAX_VALUES:
         raise Invalid(
             mark("{handle} has {count} values; between 1 and {limit} are allowed."),
-            handle=record.handle,
+            handle=handle,
             count=len(indexes),
             limit=MAX_VALUES,
         )
@@ -104,15 +109,32 @@ def _check(record: Record) -> None:
         raise Invalid(
             mark("The values of {handle} need indexes of their own, from 1."),
             remedy=mark("Number the values without repeating a number."),
-            handle=record.handle,
+            handle=handle,
         )
-    if any(not value.type for value in record.values):
-        raise Invalid(mark("A value of {handle} has no type."), handle=record.handle)
-    for value in record.values:
-        numbers = (value.index, value.ttl, value.timestamp, *(item.index for item in value.references))
-        if any(not 0 <= number < 2**32 for number in numbers):
-            raise Invalid(
-                mark("A number of value {index} of {handle} does not fit 32 bits."),
-                index=value.index,
-                handle=record.handle,
-            )
+    if any(not value.type for value in values):
+        raise Invalid(mark("A value of {handle} has no type."), handle=handle)
+    for value in values:
+        numbers = (value.index, value.ttl, *(item.index for item in value.references))
+        check_numbers(handle, value.index, *numbers)
+
+
+def check_numbers(handle: names.Handle, index: int, *numbers: int) -> None:
+    """Raises :class:`Invalid` unless every number of that value fits its field."""
+    if any(not 0 <= number < 2**32 for number in numbers):
+        raise Invalid(
+            mark("A number of value {index} of {handle} does not fit 32 bits."),
+            index=index,
+            handle=handle,
+        )
+
+
+def check_name(handle: names.Handle) -> None:
+    """Raises :class:`Invalid` for a name that cannot be a key."""
+    length = len(str(handle).encode())
+    if length > names.MAX_LENGTH or not handle.prefix or not handle.suffix:
+        raise Invalid(
+            mark("The identifier is {length} octets long; at most {limit} are allowed."),
+            remedy=mark("Shorten the suffix. A Chinese character counts as three octets."),
+            length=length,
+            limit=names.MAX_LENGTH,
+        )

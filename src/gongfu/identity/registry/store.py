@@ -1,47 +1,47 @@
 """Where identifiers are kept: LMDB, one writer at a time, any number of reading processes.
 
-Tables: ``records`` (key → record), ``prefixes`` (key → prefix as written: those this node answers for),
-``counts`` (key of a prefix → number of identifiers), ``limits`` (key of a prefix → its quotas), and the
-:mod:`journal` of changes; all that belongs to one change is written in one transaction.
-A write that returned is on disk. A process that is killed leaves nothing half-written.
+Records stand in :mod:`table`; ``prefixes`` holds those this node answers for (key → prefix as written), ``counts`` how
+many identifiers stand under each, ``limits`` its quotas, and :mod:`journal` every change. All that belongs to one
+change is written in one transaction. A write that returned is on disk; a process that is killed leaves nothing
+half-written. A store of the first layout (whole records under whole keys) is brought over when it is opened.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import struct
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import lmdb
 
 from gongfu.identity.handle import names
 from gongfu.identity.handle.names import Handle
 from gongfu.identity.registry import records
+from gongfu.identity.registry.committing import Committer, Job, Outcome
+from gongfu.identity.registry.committing import Written as Written
+from gongfu.identity.registry.environment import Environment, Transaction, unavailable
 from gongfu.identity.registry.journal import Change as Change
 from gongfu.identity.registry.journal import Journal
+from gongfu.identity.registry.packing import pack
 from gongfu.identity.registry.records import Record
-from gongfu.kernel.errors import Conflict, Unavailable
-from gongfu.kernel.i18n import mark
+from gongfu.identity.registry.table import Entry, Table, Writing, taken
+from gongfu.identity.registry.view import Homed, View
 
 FOLDER = "identity"
-INITIAL_MAP = 16 * 2**30
+INITIAL_MAP = 64 * 2**30
 """Octets of address space the map starts with; it costs no disk until used, and doubles when full."""
-LARGEST_MAP = 2**44
-"""Beyond this the store refuses to grow."""
-_MAX_READERS = 1024
+FORMAT = b"2"
 _MAX_KEY = 511  # LMDB's; nothing registered is longer than names.MAX_LENGTH
-_TABLES = 16
 _LIMITS = struct.Struct(">QQ")
+_MIGRATED_AT_ONCE = 10_000
 
-_T = TypeVar("_T")
 _open: dict[Path, IdentifierStore] = {}
 _opening = threading.Lock()
 
@@ -74,85 +74,47 @@ class IdentifierStore:
         self.path = path
         self.process = os.getpid()
         self.closed = False
-        self._use = _Use()
+        self._environment = Environment(path, map_size)
+        self._committer = Committer(self._commit)
+        env = self._environment.lmdb
         try:
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._env = lmdb.open(
-                str(path), map_size=map_size, max_dbs=_TABLES, max_readers=_MAX_READERS, metasync=True, meminit=False
-            )
-            self._map_size: int = self._env.info()["map_size"]
-            self._env.reader_check()  # slots of readers that were killed
-            self._records = self._env.open_db(b"records")
-            self._prefixes = self._env.open_db(b"prefixes")
-            self._counts = self._env.open_db(b"counts")
-            self._limits = self._env.open_db(b"limits")
-            self._journal = Journal(self._env)
-        except (lmdb.Error, OSError) as error:
-            raise _unavailable(path, error) from error
+            self._table = Table(env)
+            self._prefixes = env.open_db(b"prefixes")
+            self._counts = env.open_db(b"counts")
+            self._limits = env.open_db(b"limits")
+            self._meta = env.open_db(b"meta")
+            self._journal = Journal(env)
+        except lmdb.Error as error:
+            raise unavailable(path, error) from error
+        self._homed = Homed(self._meta, self._prefixes)
+        if self._environment.read(lambda txn: txn.get(b"format", db=self._meta)) != FORMAT:
+            self._environment.write(self._migrate)
 
     def close(self) -> None:
-        """Releases files and address space."""
+        """Commits what waits, then releases files and address space."""
         self.closed = True
-        self._env.close()
+        self._committer.close()
+        self._environment.close()
 
-    # --- identifiers ---
+    # --- reading ---
 
     def lookup(self, key: bytes) -> tuple[bool, bytes | None]:
-        """Whether this node answers for the key's prefix, and the octets stored under it: what the resolver reads."""
-        prefix = names.prefix_key(key)
-        return self._read(lambda txn: (_get(txn, prefix, self._prefixes) is not None, _get(txn, key, self._records)))
+        """Whether this node answers for the key's prefix, and the record under it as :mod:`records` lays it out."""
+        with self.view() as view:
+            return view.homed(names.prefix_key(key)), view.record(key)
 
     def get(self, handle: Handle) -> Record | None:
         """The record of ``handle``, or None."""
-        stored = self._read(lambda txn: _get(txn, handle.key, self._records))
-        return None if stored is None else records.decode(handle.key, stored)
+        key = handle.key
+        with self.view() as view:
+            stored = view.record(key)
+        return None if stored is None else records.decode(key, stored)
 
-    def put(self, record: Record, *, replace: bool = True, actor: str = "") -> bool:
-        """Stores one record durably; returns whether it is new. Raises :class:`Conflict` as :meth:`put_many` does."""
-        return self.put_many((record,), replace=replace, actor=actor) == 1
-
-    def put_many(self, batch: Iterable[Record], *, replace: bool = True, actor: str = "") -> int:
-        """Stores all or none in one durable transaction, sorted by key; returns how many are new.
-
-        ``actor`` is who the journal says it was.
-        Raises :class:`Conflict` naming the first that exists if ``replace`` is false.
-        """
-        encoded = sorted((record.handle.key, records.encode(record)) for record in batch)
-        now = int(time.time())
-
-        def work(txn: lmdb.Transaction) -> int:
-            new: Counter[bytes] = Counter()
-            for key, octets in encoded:
-                if txn.put(key, octets, db=self._records, overwrite=False):
-                    new[names.prefix_key(key)] += 1
-                elif replace:
-                    txn.put(key, octets, db=self._records)
-                else:
-                    raise Conflict(
-                        mark("{handle} is already registered."),
-                        remedy=mark("Choose another suffix, or change the existing identifier."),
-                        handle=key.decode(),
-                    )
-            for prefix, number in new.items():
-                self._add(txn, prefix, number)
-            if encoded:
-                self._journal.append(txn, now, actor, encoded)
-            return new.total()
-
-        return self._write(work)
-
-    def delete(self, handle: Handle, *, actor: str = "") -> bool:
-        """Removes one identifier durably; returns whether it was there."""
-        now = int(time.time())
-
-        def work(txn: lmdb.Transaction) -> bool:
-            there: bool = txn.delete(handle.key, db=self._records)
-            if there:
-                self._add(txn, names.prefix_key(handle.key), -1)
-                self._journal.append(txn, now, actor, [(handle.key, None)])
-            return there
-
-        return self._write(work)
+    @contextlib.contextmanager
+    def view(self) -> Iterator[View]:
+        """One moment of the store, for many look-ups in one transaction; keep it short. Raises :class:`Unavailable`."""
+        with self._environment.reading(self._table.ids) as txn:
+            yield View(self._table, self._homed, txn)
 
     def change(
         self, handle: Handle, work: Callable[[Record | None, int], Record | None], *, actor: str = ""
@@ -180,52 +142,154 @@ class IdentifierStore:
 
     def scan(self, prefix: str, *, starting: str = "", after: Handle | None = None, limit: int = 100) -> list[Record]:
         """Identifiers under ``prefix`` in key order, behind ``after``, whose suffix starts with ``starting``."""
-        start = names.key(f"{prefix}/{starting}".encode())
+        start, _, suffix = names.key(f"{prefix}/{starting}".encode()).partition(b"/")
+        behind = after.key.partition(b"/")[2] if after else b""
 
-        def work(txn: lmdb.Transaction) -> list[Record]:
-            cursor = txn.cursor(db=self._records)
-            first = max(start, after.key) if after else start
-            found: list[Record] = []
-            there = cursor.set_range(first)
-            while there and len(found) < limit:
-                key, octets = map(bytes, cursor.item())
-                if not key.startswith(start):
-                    break
-                if after is None or key > after.key:
-                    found.append(records.decode(key, octets))
-                there = cursor.next()
-            return found
+        def work(txn: Transaction) -> list[Entry]:
+            found = islice(self._table.walk(txn, start, suffix, behind), limit)
+            return [(key, self._table.record(txn, key, stored)) for key, stored in found]
 
-        return self._read(work)
+        return [records.decode(key, octets) for key, octets in self._environment.read(work)]
 
     def count(self, prefix: str) -> int:
         """How many identifiers stand directly under ``prefix``, without walking through them."""
         key = prefix.encode().upper()
-        return self._read(lambda txn: int.from_bytes(_get(txn, key, self._counts) or b"", "big"))
+        return self._environment.read(lambda txn: int.from_bytes(_get(txn, key, self._counts) or b""))
+
+    # --- writing ---
+
+    def put(self, record: Record, *, replace: bool = True, actor: str = "") -> bool:
+        """Stores one record durably; returns whether it is new. Raises :class:`Conflict` as :meth:`put_many` does.
+
+        Threads that call this at the same time share a transaction.
+        """
+        return self.submit_put(record, replace=replace, actor=actor).result().before is None
+
+    def delete(self, handle: Handle, *, actor: str = "") -> bool:
+        """Removes one identifier durably; returns whether it was there."""
+        return self.submit(handle, lambda _: None, actor=actor).result().before is not None
+
+    def submit_put(self, record: Record, *, replace: bool = True, actor: str = "") -> Future[Written]:
+        """As :meth:`put`, without waiting: the future is set once the record is on disk."""
+
+        def change(before: Record | None) -> Record:
+            if before is not None and not replace:
+                raise taken(record.handle.key)
+            return record
+
+        return self.submit(record.handle, change, actor=actor)
+
+    def submit(
+        self, handle: Handle, change: Callable[[Record | None], Record | None], *, actor: str = ""
+    ) -> Future[Written]:
+        """Changes one identifier by a function from its record to the new one; None stands for none.
+
+        Nobody writes in between. The future is set once the change is on disk, with what ``change`` raised, or with
+        :class:`Invalid`, :class:`Unavailable`; ``await asyncio.wrap_future(…)`` waits for it. ``change`` only computes:
+        it runs in the committing thread and perhaps twice. Changes asked for at the same time share one transaction.
+        """
+        return self._committer.submit(Job(handle.key, change, actor))
+
+    def put_many(self, batch: Iterable[Record], *, replace: bool = True, actor: str = "") -> int:
+        """Stores all or none in one durable transaction; returns how many are new. Of several with one key the last.
+
+        ``actor`` is who the journal says it was.
+        Raises :class:`Conflict` naming the first that exists if ``replace`` is false.
+        """
+        given = list(batch)
+        latest = {record.handle.key: record for record in given}
+        if len(latest) != len(given) and not replace:
+            raise taken(next(record.handle.key for record in given if latest[record.handle.key] is not record))
+        packed = pack(latest.items())
+        now = int(time.time())
+
+        def work(txn: Transaction) -> int:
+            writing = Writing(self._table, txn)
+            total = 0
+            entries: list[Entry] = []
+            for part in packed:
+                new, written = writing.put(part, replace=replace)
+                entries += written
+                total += new
+                self._add(txn, part.prefix, new)
+            self._journal.append(txn, now, actor, entries)
+            return total
+
+        return self._environment.write(work) if packed else 0
+
+    def _commit(self, jobs: Sequence[Job]) -> Sequence[Outcome]:
+        now = int(time.time())
+        return self._environment.write(lambda txn: self._together(txn, jobs, now))
+
+    def _together(self, txn: Transaction, jobs: Sequence[Job], now: int) -> Sequence[Outcome]:
+        writing = Writing(self._table, txn)
+        outcomes: list[Outcome] = []
+        entries: list[tuple[str, bytes, bytes | None]] = []
+        for job in jobs:
+            try:
+                stored = self._table.get(txn, job.key)
+                before = None if stored is None else records.decode(job.key, writing.record(job.key, stored))
+                after = job.change(before)
+                if after is not None and after.handle.key != job.key:
+                    raise ValueError("a change of one identifier wrote another")
+                packed = pack([(job.key, after)]) if after is not None else []
+            except lmdb.Error:
+                raise
+            except Exception as error:
+                outcomes.append(error)
+                continue
+            for part in packed:
+                _, written = writing.put(part, replace=True)
+                entries += ((job.actor, key, octets) for key, octets in written)
+            if after is None and before is not None:
+                writing.delete(job.key)
+                entries.append((job.actor, job.key, None))
+            if (before is None) != (after is None):
+                self._add(txn, names.prefix_key(job.key), 1 if before is None else -1)
+            outcomes.append(Written(before, after))
+        self._journal.append_by(txn, now, entries)
+        return outcomes
+
+    def _add(self, txn: Transaction, prefix: bytes, number: int) -> None:
+        if number:
+            before = int.from_bytes(_get(txn, prefix, self._counts) or b"")
+            txn.put(prefix, (before + number).to_bytes(8), db=self._counts)
 
     # --- prefixes ---
 
     def home(self, prefix: str) -> None:
         """From now on this node answers for ``prefix``."""
-        self._write(lambda txn: txn.put(prefix.encode().upper(), prefix.encode(), db=self._prefixes))
+
+        def work(txn: Transaction) -> None:
+            txn.put(prefix.encode().upper(), prefix.encode(), db=self._prefixes)
+            self._homed.changed(txn)
+
+        self._environment.write(work)
 
     def unhome(self, prefix: str) -> None:
         """This node answers RC 301 for ``prefix`` from now on; its records stay."""
-        self._write(lambda txn: txn.delete(prefix.encode().upper(), db=self._prefixes))
+
+        def work(txn: Transaction) -> None:
+            txn.delete(prefix.encode().upper(), db=self._prefixes)
+            self._homed.changed(txn)
+
+        self._environment.write(work)
 
     def prefixes(self) -> list[str]:
         """The prefixes this node answers for, in key order."""
-        return self._read(lambda txn: [bytes(octets).decode() for _, octets in txn.cursor(db=self._prefixes)])
+        return self._environment.read(
+            lambda txn: [bytes(octets).decode() for _, octets in txn.cursor(db=self._prefixes)]
+        )
 
     def limits(self, prefix: str) -> Limits:
         """The quotas of ``prefix``; none are set until someone does."""
-        stored = self._read(lambda txn: _get(txn, prefix.encode().upper(), self._limits))
+        stored = self._environment.read(lambda txn: _get(txn, prefix.encode().upper(), self._limits))
         return Limits(*_LIMITS.unpack(stored)) if stored else Limits()
 
     def set_limits(self, prefix: str, limits: Limits) -> None:
         """Quotas of ``prefix`` from now on, for every process; the store keeps them and does not enforce them."""
         packed = _LIMITS.pack(limits.registrations, limits.daily_resolutions)
-        self._write(lambda txn: txn.put(prefix.encode().upper(), packed, db=self._limits))
+        self._environment.write(lambda txn: txn.put(prefix.encode().upper(), packed, db=self._limits))
 
     # --- the journal ---
 
@@ -236,29 +300,31 @@ class IdentifierStore:
         :data:`journal.KEPT` changes (and what stands with them in a chunk) are sure to be kept.
         Raises :class:`JournalTrimmed` when the next one is gone: then begin with a snapshot.
         """
-        return self._read(lambda txn: self._journal.read(txn, after, limit))
+        return self._environment.read(
+            lambda txn: self._journal.read(txn, after, limit, lambda key, octets: self._table.record(txn, key, octets))
+        )
 
     def last_change(self) -> int:
         """Number of the newest change; 0 in a new store."""
-        return self._read(self._journal.last)
+        return self._environment.read(self._journal.last)
 
     def cursor(self, name: str) -> int:
         """How far the reader ``name`` has come; 0 when it never said so."""
-        return self._read(lambda txn: self._journal.cursor(txn, name))
+        return self._environment.read(lambda txn: self._journal.cursor(txn, name))
 
     def cursors(self) -> dict[str, int]:
         """How far each reader has come."""
-        return self._read(self._journal.cursors)
+        return self._environment.read(self._journal.cursors)
 
     def advance(self, name: str, seq: int) -> None:
         """The reader ``name`` has durably taken everything up to ``seq``; from now on what is behind that is kept."""
-        self._write(lambda txn: self._journal.advance(txn, name, seq))
+        self._environment.write(lambda txn: self._journal.advance(txn, name, seq))
 
     def forget(self, name: str) -> None:
         """The reader ``name`` is no more; nothing is kept for it."""
-        self._write(lambda txn: self._journal.forget(txn, name))
+        self._environment.write(lambda txn: self._journal.forget(txn, name))
 
-    # --- copies ---
+    # --- the whole ---
 
     def snapshot(self, path: Path) -> None:
         """A compact copy of this moment in the new directory ``path``, taken while others read and write.
@@ -266,99 +332,26 @@ class IdentifierStore:
         It can be opened as a store; its :meth:`last_change` says up to where it goes. Raises :class:`Conflict` when
         ``path`` exists, :class:`Unavailable`. What is there is whole: it is written beside ``path`` and then renamed.
         """
-        if path.exists():
-            raise Conflict(mark("{path} exists already."), remedy=mark("Choose a new directory."), path=path)
-        partial = path.with_name(path.name + ".partial")
-        try:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True, mode=0o700)
-            with self._use:
-                self._env.copy(str(partial), compact=True)
-            partial.rename(path)
-        except (lmdb.Error, OSError) as error:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise _unavailable(path, error) from error
+        self._environment.snapshot(path)
 
-    # --- transactions ---
+    def warm(self) -> bool:
+        """Brings the store into memory as far as there is room; says whether the kernel did it."""
+        return self._environment.warm()
 
-    def _add(self, txn: lmdb.Transaction, prefix: bytes, number: int) -> None:
-        before = int.from_bytes(_get(txn, prefix, self._counts) or b"", "big")
-        txn.put(prefix, (before + number).to_bytes(8, "big"), db=self._counts)
-
-    def _read(self, work: Callable[[lmdb.Transaction], _T]) -> _T:
-        return self._run(work, write=False)
-
-    def _write(self, work: Callable[[lmdb.Transaction], _T]) -> _T:
-        return self._run(work, write=True)
-
-    def _run(self, work: Callable[[lmdb.Transaction], _T], *, write: bool) -> _T:
-        while True:
-            size = self._map_size
-            try:
-                with self._use, self._env.begin(write=write) as txn:
-                    return work(txn)
-            except lmdb.MapResizedError:  # another process grew it
-                self._resize(size, 0)
-            except lmdb.MapFullError as error:
-                if size * 2 > LARGEST_MAP:
-                    raise _unavailable(self.path, error) from error
-                self._resize(size, size * 2)
-            except lmdb.Error as error:
-                raise _unavailable(self.path, error) from error
-
-    def _resize(self, seen: int, size: int) -> None:
-        with self._use.alone():
-            if self._map_size == seen:  # else another thread did it meanwhile
-                self._env.set_mapsize(size)
-                self._map_size = self._env.info()["map_size"]
+    def _migrate(self, txn: Transaction) -> None:
+        """From the first layout: ``records`` with whole keys. All in one transaction, so that it is done or not."""
+        if txn.get(b"format", db=self._meta) == FORMAT:  # another process was faster
+            return
+        env = self._environment.lmdb
+        old = env.open_db(b"records", txn=txn)
+        writing = Writing(self._table, txn)
+        stored = iter(txn.cursor(db=old))
+        while part := [(key, records.decode(key, octets)) for key, octets in islice(stored, _MIGRATED_AT_ONCE)]:
+            for packed in pack(part):
+                writing.put(packed, replace=True)
+        txn.drop(old, delete=True)
+        txn.put(b"format", FORMAT, db=self._meta)
 
 
-class _Use:
-    """Transactions open in this process; LMDB may be remapped only while there is none."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
-        self._number = 0
-        self._closed = False
-
-    def __enter__(self) -> None:
-        with self._changed:
-            while self._closed:
-                self._changed.wait()
-            self._number += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._changed:
-            self._number -= 1
-            if self._closed:
-                self._changed.notify_all()
-
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Lets no transaction begin, waits until none is open, runs the block."""
-        with self._changed:
-            while self._closed:
-                self._changed.wait()
-            self._closed = True
-            while self._number:
-                self._changed.wait()
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._closed = False
-                self._changed.notify_all()
-
-
-def _get(txn: lmdb.Transaction, key: bytes, table: lmdb._Database) -> bytes | None:
-    found = txn.get(key, db=table) if 0 < len(key) <= _MAX_KEY else None
-    return None if found is None else bytes(found)
-
-
-def _unavailable(path: Path, error: Exception) -> Unavailable:
-    return Unavailable(
-        mark("The identifier store in {path} cannot be used: {reason}."),
-        remedy=mark("Check that the disk has room and that this user may write there; nothing was half-written."),
-        path=path,
-        reason=error,
-    )
+def _get(txn: Transaction, key: bytes, table: lmdb._Database) -> bytes | None:
+    return txn.get(key, db=table) if 0 < len(key) <= _MAX_KEY else None

@@ -1,0 +1,84 @@
+"""One moment of the identifier store, for those who look up thousands of identifiers a second."""
+
+from __future__ import annotations
+
+import lmdb
+
+from gongfu.identity.registry import packing, records
+from gongfu.identity.registry.environment import Transaction
+from gongfu.identity.registry.table import Table
+
+_GENERATION = b"generation"
+
+
+class Homed:
+    """The prefixes this node answers for, remembered until one is added or removed by whatever process."""
+
+    def __init__(self, meta: lmdb._Database, prefixes: lmdb._Database) -> None:
+        self._meta = meta
+        self._prefixes = prefixes
+        self._known: tuple[bytes | None, dict[bytes, bytes | None]] = (b"never read", {})
+
+    def changed(self, txn: Transaction) -> None:
+        """To be called in the transaction that adds or removes one."""
+        number = int.from_bytes(txn.get(_GENERATION, db=self._meta) or b"") + 1
+        txn.put(_GENERATION, number.to_bytes(8), db=self._meta)
+
+    def read(self, txn: Transaction) -> dict[bytes, bytes | None]:
+        """Key of each prefix → its number, None until that is looked up; shared by all views of this generation."""
+        generation = txn.get(_GENERATION, db=self._meta)
+        known = self._known
+        if known[0] != generation:
+            known = self._known = generation, dict.fromkeys(txn.cursor(db=self._prefixes).iternext(values=False))
+        return known[1]
+
+
+class View:
+    """Look-ups in one read transaction; comes from :meth:`IdentifierStore.view` and ends with it."""
+
+    __slots__ = ("_get", "_homed", "_shapes", "_table", "_txn")
+
+    def __init__(self, table: Table, homed: Homed, txn: Transaction) -> None:
+        self._table = table
+        self._txn = txn
+        self._homed = homed.read(txn)
+        self._get = txn.get
+        self._shapes = table.known
+
+    def homed(self, prefix: bytes) -> bool:
+        """Whether this node answers for the prefix with that key."""
+        return prefix in self._homed
+
+    def record(self, key: bytes) -> bytes | None:
+        """The record under ``key`` as :mod:`records` lays it out."""
+        stored = self._table.get(self._txn, key)
+        return None if stored is None else self._table.record(self._txn, key, stored)
+
+    def public(self, key: bytes) -> tuple[int, bytes] | None:
+        """Number and octets of all values of ``key``, of at most 500 octets, as they go over the wire.
+
+        None when the usual way does not apply: another node's prefix, no such identifier, or values that not
+        everyone may read.
+        """
+        prefix, _, suffix = key.partition(b"/")
+        number = self._homed.get(prefix)
+        if number is None:
+            number = self._number(prefix)
+            if number is None:
+                return None
+        stored = self._get(number + suffix)
+        if stored is None:
+            return None
+        shape = self._shapes.get(stored[:3])
+        if shape is None:
+            if packing.is_raw(stored):
+                count, values = records.public_slice(stored[3:])
+                return (count, values) if count > 0 else None
+            shape = self._table.shape(self._txn, stored[:3])
+        return (shape.public, shape.render(stored, suffix)) if shape.public else None
+
+    def _number(self, prefix: bytes) -> bytes | None:
+        if prefix not in self._homed:
+            return None
+        number = self._homed[prefix] = self._table.number(self._txn, prefix)
+        return number
