@@ -18,7 +18,7 @@ DOORS = {
     "network.drivers": {"contract", "pacing", "registry"},
     "network.gateway": {"config"},
     "network.models": {"library", "types"},
-    "identity.handle": {"admin_record", "client", "codes", "errors", "fragments", "names", "wire"},
+    "identity.handle": {"admin_record", "client", "codes", "errors", "fragments", "names", "site", "site_json", "wire"},
     "identity.registry": {"services", "records", "store"},
     "platform.devices": {"services", "models", "sync"},
     "data.telemetry": {"services", "overview", "texts"},

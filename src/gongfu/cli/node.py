@@ -113,6 +113,9 @@ def addresses(settings: Settings) -> list[tuple[str, str]]:
         (translate(mark("API")), f"{settings.url}/api/v1/docs"),
         (translate(mark("Handle resolver")), f"hdl://{settings.host}:{settings.handle_port} (UDP, TCP)"),
     ]
+    if "recursive" in settings.roles:
+        address = f"hdl://{settings.host}:{settings.recursive_port} (UDP, TCP)"
+        found.append((translate(mark("Recursive resolver")), address))
     if not settings.bus_url:
         found.append((translate(mark("MQTT devices")), f"mqtt://{settings.host}:{settings.mqtt_port}"))
     found += [

@@ -28,6 +28,10 @@ _NOT_SETTINGS = {"GONGFU_HOME", "GONGFU_REQUIRE_ALL", "GONGFU_TEST_DATABASE"}
 
 SIMULATOR_PORTS = 20
 """How many ports the demonstration plant may use, from ``simulator_base_port`` on."""
+ROLES = ("top", "secondary", "enterprise", "recursive")
+"""What a node can be in the identifier system."""
+_RESOLVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
+_LISTS = ("allowed_hosts", "roles", "roots")
 _ADDRESSES = (
     ("public_url", ("http://", "https://"), mark("Use https://name or http://name:port.")),
     (
@@ -82,6 +86,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """MQTT devices connect here."""
     handle_port: int = 2641
     """Handle protocol, UDP and TCP (IANA: 2641)."""
+    recursive_port: int = 3641
+    """Recursive resolution, UDP and TCP, on a node with that role (national system: 3641)."""
     simulator_base_port: int = 8620
     """First of 20 ports on which the demonstration plant's machines listen."""
 
@@ -93,6 +99,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Path of the nats-server to start; default: the one from the wheel, else from PATH."""
     identifier_prefix: str = "88.118"
     """Secondary prefix of this node: enterprises are numbered below it, as 88.118.1."""
+    roles: list[str] = msgspec.field(default_factory=lambda: ["secondary", "enterprise"])
+    """What this node is in the identifier system: top, secondary, enterprise, recursive; several are possible."""
+    top_prefix: str = "88"
+    """Prefix of the whole system, below which a top node allots secondary prefixes."""
+    parent: str = ""
+    """Address of the resolver one level up, as 192.0.2.1:2641."""
+    roots: list[str] = []
+    """Addresses of resolvers where recursive resolution begins; default: parent, else this node."""
+    recursive: str = ""
+    """Address of the recursive resolver that the console asks for paths; default: this node's own, if it is one."""
+    recursive_cache_bytes: int = 256_000_000
+    """Memory that a recursive resolver uses for what it has learnt."""
     resolver_workers: int = 1
     """Resolver processes that share the port."""
     retention_bus_bytes: int = 2_000_000_000
@@ -136,6 +154,24 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             self.retention_bus_bytes >= 10_000_000,
             mark("Use at least 10000000, ten megabytes."),
         )
+        for role in self.roles:
+            _check("roles", role, role in ROLES, mark("Use top, secondary, enterprise, recursive."))
+        _check(
+            "top_prefix",
+            self.top_prefix,
+            re.fullmatch(r"[0-9A-Za-z]+(\.[0-9A-Za-z]+)*", self.top_prefix) is not None,
+            mark("Use a prefix such as 88."),
+        )
+        _check(
+            "recursive_cache_bytes",
+            self.recursive_cache_bytes,
+            self.recursive_cache_bytes >= 1_000_000,
+            mark("Use at least 1000000, one megabyte."),
+        )
+        resolvers = [("roots", address) for address in self.roots]
+        for name, address in [("parent", self.parent), ("recursive", self.recursive), *resolvers]:
+            found = not address or _RESOLVER.fullmatch(address) is not None
+            _check(name, address, found, mark("Write it as 192.0.2.7:2641, [2001:db8::7]:2641 or name:2641."))
         for name, schemes, remedy in _ADDRESSES:
             address = str(getattr(self, name))
             # Only the scheme is shown: what follows may hold a password.
@@ -189,8 +225,9 @@ def load(environ: Mapping[str, str]) -> Settings:
                 name=name,
                 near=near[0] if near else "",
             )
-    if isinstance(values.get("allowed_hosts"), str):
-        values["allowed_hosts"] = [host for host in values["allowed_hosts"].split(",") if host]
+    for name in _LISTS:
+        if isinstance(values.get(name), str):
+            values[name] = [part.strip() for part in values[name].split(",") if part.strip()]
     try:
         return msgspec.convert(values, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as error:

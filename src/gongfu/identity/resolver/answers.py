@@ -17,6 +17,7 @@ from gongfu.identity.handle.codes import VERSION, EnvelopeFlag, OpCode, OpFlag, 
 from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.registry import records
 from gongfu.identity.registry.store import IdentifierStore
+from gongfu.identity.resolver import delegation
 from gongfu.identity.resolver.counters import Counters, Transport
 from gongfu.identity.resolver.selection import select
 from gongfu.kernel.errors import GongfuError
@@ -161,6 +162,9 @@ class Answerer:
         key = names.key(question.handle.encode())
         homed, stored = self._store.lookup(key)
         if not homed:
+            elsewhere = delegation.consult(self._store.lookup, key, question)
+            if elsewhere is not None:
+                return elsewhere
             return _error(ResponseCode.NOT_RESPONSIBLE, "This server does not answer for that prefix.")
         if stored is None:
             return _error(ResponseCode.HANDLE_NOT_FOUND, "That identifier is not registered.")

@@ -12,6 +12,7 @@ from multiprocessing.process import BaseProcess
 import structlog
 from prometheus_client import REGISTRY
 
+from gongfu.identity.recursion import process as recursion
 from gongfu.identity.registry.store import IdentifierStore, open_store
 from gongfu.identity.resolver.answers import Answerer
 from gongfu.identity.resolver.counters import Collected, Counters, Memory, Transport, shared
@@ -30,6 +31,9 @@ def main(settings: Settings) -> None:
     """Answer the Handle protocol until SIGTERM; raises :class:`Conflict` at once when a port is taken."""
     health_socket = ops.listen(settings.host, settings.resolver_port, "resolver_port")
     sockets = _bind(settings, together=False)
+    recursive = _bind_recursive(settings) if "recursive" in settings.roles else None
+    if "top" in settings.roles and settings.top_prefix not in open_store(settings.home).prefixes():
+        open_store(settings.home).home(settings.top_prefix)
     memory = shared(settings.resolver_workers)
     if settings.resolver_workers > 1:  # it was free; now the workers bind it, together
         for sock in sockets:
@@ -46,6 +50,8 @@ def main(settings: Settings) -> None:
                 else:
                     await stack.enter_async_context(_worker(settings, sockets, Counters(memory)))
                     health.set("listening", True)
+                if recursive is not None:
+                    await stack.enter_async_context(recursion.serving(settings, *recursive))
                 await _watch(open_store(settings.home), health, stopping)
         finally:
             REGISTRY.unregister(collector)
@@ -72,6 +78,16 @@ def _bind(settings: Settings, *, together: bool) -> tuple[socket.socket, socket.
     udp = bind(settings.host, settings.handle_port, socket.SOCK_DGRAM, shared=together)
     try:
         return udp, bind(settings.host, settings.handle_port, socket.SOCK_STREAM, shared=together)
+    except BaseException:
+        udp.close()
+        raise
+
+
+def _bind_recursive(settings: Settings) -> tuple[socket.socket, socket.socket]:
+    setting = "GONGFU_RECURSIVE_PORT"
+    udp = bind(settings.host, settings.recursive_port, socket.SOCK_DGRAM, setting=setting)
+    try:
+        return udp, bind(settings.host, settings.recursive_port, socket.SOCK_STREAM, setting=setting)
     except BaseException:
         udp.close()
         raise

@@ -34,7 +34,9 @@ _WAKE = struct.pack("@ll", 0, 200_000)  # how often the UDP thread looks whether
 _LAST = 10_000  # datagrams still answered while it ends
 
 
-def bind(host: str, port: int, kind: socket.SocketKind, *, shared: bool = False) -> socket.socket:
+def bind(
+    host: str, port: int, kind: socket.SocketKind, *, shared: bool = False, setting: str = "GONGFU_HANDLE_PORT"
+) -> socket.socket:
     """A bound UDP or TCP socket; several processes may bind it if ``shared``. Raises :class:`Conflict` when taken."""
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
     if kind == socket.SOCK_STREAM:
@@ -53,7 +55,7 @@ def bind(host: str, port: int, kind: socket.SocketKind, *, shared: bool = False)
             port=port,
             host=host,
             reason=error.strerror,
-            setting="GONGFU_HANDLE_PORT",
+            setting=setting,
         ) from error
     return sock
 

@@ -76,6 +76,11 @@ def needed(settings: Settings) -> list[Port]:
         Port("handle_port", settings.host, settings.handle_port),
         Port("handle_port", settings.host, settings.handle_port, udp=True),
     ]
+    if "recursive" in settings.roles:
+        ports += [
+            Port("recursive_port", settings.host, settings.recursive_port),
+            Port("recursive_port", settings.host, settings.recursive_port, udp=True),
+        ]
     if not settings.bus_url:
         ports += [
             Port("bus_port", loopback, settings.bus_port),

@@ -1,0 +1,1 @@
+"""Resolves any identifier, beginning at the roots: the recursive role."""

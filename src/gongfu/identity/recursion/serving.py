@@ -1,0 +1,147 @@
+"""Sockets of the recursive role: cached answers leave from the thread that reads UDP, others from the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import structlog
+
+from gongfu.identity.handle import fragments, wire
+from gongfu.identity.handle.codes import MAX_PACKET, EnvelopeFlag, OpFlag
+from gongfu.identity.handle.errors import Malformed
+from gongfu.identity.recursion.answers import NoAnswer, RecursiveAnswerer
+from gongfu.identity.recursion.quick import quick
+
+log = structlog.get_logger("recursion")
+
+MAX_PENDING = 2_000
+"""Questions over UDP that wait for others; a further one is dropped, and comes again."""
+MAX_CONNECTIONS = 1_000
+IDLE_SECONDS = 60.0
+MESSAGE_SECONDS = 10.0
+_WAKE = struct.pack("@ll", 0, 200_000)  # how often the UDP thread looks whether it should end
+
+Peer = tuple[str, int] | tuple[str, int, int, int]
+
+
+class Datagrams:
+    """Answers packets; what the cache does not have is handed to the event loop."""
+
+    def __init__(self, answerer: RecursiveAnswerer, sock: socket.socket) -> None:
+        self._answerer = answerer
+        self._sock = sock
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.dropped = 0
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[None]:
+        """Serve while the block runs."""
+        stopping = threading.Event()
+        self._sock.setblocking(True)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _WAKE)
+        thread = threading.Thread(target=self._read, args=(stopping,), name="recursion-udp", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            thread.join()
+            for task in self._tasks:
+                task.cancel()
+
+    def _read(self, stopping: threading.Event) -> None:
+        receive, send, cache = self._sock.recvfrom, self._sock.sendto, self._answerer.recursor.cache
+        while not stopping.is_set():
+            try:
+                packet, peer = receive(MAX_PACKET + 1)
+                answer = quick(packet, cache)
+                if answer is not None:
+                    send(answer, peer)
+                elif len(self._tasks) < MAX_PENDING:
+                    self._loop.call_soon_threadsafe(self._begin, packet, peer)
+                else:
+                    self.dropped += 1
+            except BlockingIOError:
+                continue
+            except OSError:  # an asker that is gone
+                continue
+            except Exception:
+                log.exception("a packet could not be answered")
+
+    def _begin(self, packet: bytes, peer: Peer) -> None:
+        task = self._loop.create_task(self._answer(packet, peer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, packet: bytes, peer: Peer) -> None:
+        try:
+            envelope = wire.decode_envelope(packet)
+            if envelope.flags & EnvelopeFlag.TRUNCATED:
+                raise NoAnswer  # a question that does not fit a packet has to come over TCP
+            answer = await self._answerer.answer(envelope, packet[wire.ENVELOPE.size :], peer[0], stream=False)
+            for piece in fragments.split(*answer):
+                self._sock.sendto(piece, socket.MSG_DONTWAIT, peer)
+        except (NoAnswer, Malformed):
+            self.dropped += 1
+        except OSError:
+            pass  # the asker is gone
+        except Exception:
+            log.exception("a packet could not be answered")
+
+
+class Streams:
+    """Questions one after another on each connection, until one that does not ask to keep it (RFC 3652 §2.2.2.3)."""
+
+    def __init__(self, answerer: RecursiveAnswerer) -> None:
+        self._answerer = answerer
+        self._open: set[asyncio.StreamWriter] = set()
+
+    @contextlib.asynccontextmanager
+    async def serving(self, sock: socket.socket) -> AsyncIterator[None]:
+        """Serve while the block runs; then close all connections."""
+        server = await asyncio.start_server(self._connection, sock=sock, backlog=512)
+        try:
+            yield
+        finally:
+            server.close()
+            for writer in list(self._open):
+                writer.transport.abort()
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._open) >= MAX_CONNECTIONS:
+            writer.transport.abort()
+            return
+        self._open.add(writer)
+        try:
+            while await self._exchange(reader, writer):
+                pass
+        except (asyncio.IncompleteReadError, OSError, Malformed, NoAnswer):
+            pass  # gone, too slow, or not speaking this protocol
+        except Exception:
+            log.exception("a connection failed")
+        finally:
+            self._open.discard(writer)
+            with contextlib.suppress(OSError):
+                writer.close()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One question and its answer; whether the connection stays."""
+        async with asyncio.timeout(IDLE_SECONDS):
+            first = await reader.readexactly(1)
+        async with asyncio.timeout(MESSAGE_SECONDS):
+            envelope = wire.decode_envelope(first + await reader.readexactly(wire.ENVELOPE.size - 1))
+            if envelope.flags & EnvelopeFlag.TRUNCATED or envelope.sequence:
+                raise NoAnswer
+            payload = await reader.readexactly(envelope.length)
+        peer = writer.get_extra_info("peername") or ("",)
+        answer, octets = await self._answerer.answer(envelope, payload, str(peer[0]), stream=True)
+        writer.write(wire.encode_envelope(answer) + octets)
+        async with asyncio.timeout(MESSAGE_SECONDS):
+            await writer.drain()
+        return bool(wire.HEADER.unpack_from(payload)[2] & OpFlag.KEEP_CONNECTION)
