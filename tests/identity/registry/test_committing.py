@@ -34,7 +34,7 @@ def test_many_registrations_at_once_are_all_kept_in_few_transactions(store: Iden
 
 
 def test_one_that_is_refused_does_not_touch_the_others(store: IdentifierStore) -> None:
-    def refuse(_: Record | None) -> Record | None:
+    def refuse(_: Record | None, _number: int) -> Record | None:
         raise Forbidden("no")
 
     futures = [
@@ -60,7 +60,7 @@ def test_one_that_is_refused_does_not_touch_the_others(store: IdentifierStore) -
 def test_changes_of_one_identifier_follow_each_other_without_loss(store: IdentifierStore) -> None:
     store.put(record("counter"))
 
-    def more(before: Record | None) -> Record:
+    def more(before: Record | None, _number: int) -> Record:
         assert before is not None
         return record("counter", b"%d" % (int(before.text("N")) + 1))
 
@@ -82,18 +82,18 @@ def test_changes_of_one_identifier_follow_each_other_without_loss(store: Identif
 
 def test_a_change_may_remove_and_says_what_was_there(store: IdentifierStore) -> None:
     store.put(record("a", b"7"))
-    done = store.submit(parse("88.118.1/A"), lambda _: None).result()
+    done = store.submit(parse("88.118.1/A"), lambda *_: None).result()
     assert done.after is None
     assert done.before is not None
     assert done.before.text("N") == "7"
     assert store.count("88.118.1") == 0
-    assert store.submit(parse("88.118.1/A"), lambda _: None).result().before is None
+    assert store.submit(parse("88.118.1/A"), lambda *_: None).result().before is None
     assert store.last_change() == 2
 
 
 def test_a_change_cannot_write_another_identifier(store: IdentifierStore) -> None:
     with pytest.raises(ValueError, match="another"):
-        store.submit(parse("88.118.1/a"), lambda _: record("b")).result()
+        store.submit(parse("88.118.1/a"), lambda *_: record("b")).result()
 
 
 async def test_a_task_waits_for_its_commit(store: IdentifierStore) -> None:

@@ -16,8 +16,9 @@ from gongfu.kernel.i18n import mark
 MOST = 512
 """Changes in one transaction."""
 
-Change: TypeAlias = Callable[[Record | None], Record | None]
-"""From the record that is there (None: no such identifier) to the one that shall be (None: remove it).
+Change: TypeAlias = Callable[[Record | None, int], Record | None]
+"""From the record that is there (None: no such identifier) and the number of identifiers under its prefix to the
+record that shall be (None: remove it).
 
 It may raise to refuse. It runs while the store is locked, perhaps twice: it only computes.
 """

@@ -119,26 +119,8 @@ class IdentifierStore:
     def change(
         self, handle: Handle, work: Callable[[Record | None, int], Record | None], *, actor: str = ""
     ) -> Record | None:
-        """Reads, decides and writes one identifier in one durable transaction: two writers never lose each other's.
-
-        ``work`` gets the record as it is and the number of identifiers under its prefix, and returns the record to
-        keep, or None for none; what it raises leaves everything as it was. It must not call this store.
-        """
-
-        def whole(txn: lmdb.Transaction) -> Record | None:
-            key, prefix = handle.key, names.prefix_key(handle.key)
-            stored = _get(txn, key, self._records)
-            before = None if stored is None else records.decode(key, stored)
-            after = work(before, int.from_bytes(_get(txn, prefix, self._counts) or b"", "big"))
-            if after is not None:
-                txn.put(key, records.encode(after), db=self._records)
-            elif before is not None:
-                txn.delete(key, db=self._records)
-            if (before is None) != (after is None):
-                self._add(txn, prefix, 1 if before is None else -1)
-            return after
-
-        return self._write(whole)
+        """:meth:`submit`, waiting for the disk; returns the record as it is now."""
+        return self.submit(handle, work, actor=actor).result().after
 
     def scan(self, prefix: str, *, starting: str = "", after: Handle | None = None, limit: int = 100) -> list[Record]:
         """Identifiers under ``prefix`` in key order, behind ``after``, whose suffix starts with ``starting``."""
@@ -154,7 +136,7 @@ class IdentifierStore:
     def count(self, prefix: str) -> int:
         """How many identifiers stand directly under ``prefix``, without walking through them."""
         key = prefix.encode().upper()
-        return self._environment.read(lambda txn: int.from_bytes(_get(txn, key, self._counts) or b""))
+        return self._environment.read(lambda txn: self._counted(txn, key))
 
     # --- writing ---
 
@@ -167,12 +149,12 @@ class IdentifierStore:
 
     def delete(self, handle: Handle, *, actor: str = "") -> bool:
         """Removes one identifier durably; returns whether it was there."""
-        return self.submit(handle, lambda _: None, actor=actor).result().before is not None
+        return self.submit(handle, lambda *_: None, actor=actor).result().before is not None
 
     def submit_put(self, record: Record, *, replace: bool = True, actor: str = "") -> Future[Written]:
         """As :meth:`put`, without waiting: the future is set once the record is on disk."""
 
-        def change(before: Record | None) -> Record:
+        def change(before: Record | None, _number: int) -> Record:
             if before is not None and not replace:
                 raise taken(record.handle.key)
             return record
@@ -180,9 +162,11 @@ class IdentifierStore:
         return self.submit(record.handle, change, actor=actor)
 
     def submit(
-        self, handle: Handle, change: Callable[[Record | None], Record | None], *, actor: str = ""
+        self, handle: Handle, change: Callable[[Record | None, int], Record | None], *, actor: str = ""
     ) -> Future[Written]:
-        """Changes one identifier by a function from its record to the new one; None stands for none.
+        """Changes one identifier by a function from its record (None: there is none) to the one to keep (None: none).
+
+        It is also given the number of identifiers under the prefix, and what it raises leaves everything as it was.
 
         Nobody writes in between. The future is set once the change is on disk, with what ``change`` raised, or with
         :class:`Invalid`, :class:`Unavailable`; ``await asyncio.wrap_future(…)`` waits for it. ``change`` only computes:
@@ -229,7 +213,7 @@ class IdentifierStore:
             try:
                 stored = self._table.get(txn, job.key)
                 before = None if stored is None else records.decode(job.key, writing.record(job.key, stored))
-                after = job.change(before)
+                after = job.change(before, self._counted(txn, names.prefix_key(job.key)))
                 if after is not None and after.handle.key != job.key:
                     raise ValueError("a change of one identifier wrote another")
                 packed = pack([(job.key, after)]) if after is not None else []
@@ -250,10 +234,12 @@ class IdentifierStore:
         self._journal.append_by(txn, now, entries)
         return outcomes
 
+    def _counted(self, txn: Transaction, prefix: bytes) -> int:
+        return int.from_bytes(_get(txn, prefix, self._counts) or b"")
+
     def _add(self, txn: Transaction, prefix: bytes, number: int) -> None:
         if number:
-            before = int.from_bytes(_get(txn, prefix, self._counts) or b"")
-            txn.put(prefix, (before + number).to_bytes(8), db=self._counts)
+            txn.put(prefix, (self._counted(txn, prefix) + number).to_bytes(8), db=self._counts)
 
     # --- prefixes ---
 
