@@ -148,10 +148,12 @@ def test_an_envelope_that_cannot_be_is_refused_with_the_reason(envelope: bytes, 
         wire.decode_envelope(envelope)
 
 
-@pytest.mark.parametrize("flag", [EnvelopeFlag.COMPRESSED, EnvelopeFlag.ENCRYPTED])
-def test_compressed_and_encrypted_messages_are_refused(flag: EnvelopeFlag) -> None:
+@pytest.mark.parametrize(
+    ("flag", "why"), [(EnvelopeFlag.COMPRESSED, "compression flag"), (EnvelopeFlag.ENCRYPTED, "needs a session")]
+)
+def test_compressed_messages_and_encrypted_ones_outside_a_session_are_refused(flag: EnvelopeFlag, why: str) -> None:
     payload = wire.encode_payload(wire.Header(1), b"")
-    with pytest.raises(Malformed, match="Compressed"):
+    with pytest.raises(Malformed, match=why):
         wire.decode_payload(wire.Envelope(1, len(payload), flags=flag), payload)
 
 

@@ -75,7 +75,7 @@ class ResponseCode(IntEnum):
     UNABLE_TO_AUTHENTICATE = 406
     SESSION_TIMEOUT = 500
     SESSION_FAILED = 501
-    NO_SESSION_KEY = 502
+    NO_SESSION_KEY = 502  # Handle.Net and DO-IRP 3.0: the session's key is wrong
     SESSION_UNSUPPORTED = 503
     SESSION_KEY_INVALID = 504
     SESSION_MESSAGE_REJECTED = 505
@@ -99,6 +99,9 @@ class OpFlag(IntFlag):
     KEEP_CONNECTION = 0x0200_0000
     PUBLIC_ONLY = 0x0100_0000
     REQUEST_DIGEST = 0x0080_0000
+    OVERWRITE = 0x0040_0000  # create, add: replace what is there (DO-IRP 3.0)
+    MINT = 0x0020_0000  # create: the server completes the suffix (DO-IRP 3.0)
+    NO_REFERRAL = 0x0010_0000  # answer 301 rather than a referral (DO-IRP 3.0)
     FORWARD_IDENTITY = 0x0000_0004  # national system: forward who asks on recursion
 
 
@@ -132,3 +135,43 @@ class Digest(IntEnum):
     MD5 = 1
     SHA1 = 2
     SHA256 = 3
+    # how a secret key's proof was made; Handle.Net 7 and later, DO-IRP 3.0
+    HMAC_SHA1 = 0x12
+    HMAC_SHA256 = 0x13
+    PBKDF2_HMAC_SHA1 = 0x22
+
+
+class AdminPermission(IntFlag):
+    """What an administrator may do (RFC 3651 §3.2.1)."""
+
+    ADD_HANDLE = 0x0001
+    DELETE_HANDLE = 0x0002
+    ADD_DERIVED_PREFIX = 0x0004
+    DELETE_DERIVED_PREFIX = 0x0008
+    MODIFY_VALUE = 0x0010
+    REMOVE_VALUE = 0x0020
+    ADD_VALUE = 0x0040
+    MODIFY_ADMIN = 0x0080
+    REMOVE_ADMIN = 0x0100
+    ADD_ADMIN = 0x0200
+    READ_VALUE = 0x0400
+    LIST_HANDLES = 0x0800
+    EVERYTHING = 0x0FFF
+
+
+class KeyExchange(IntEnum):
+    """How a session's key comes about (RFC 3652 §3.7.1)."""
+
+    NONE = 0
+    CLIENT = 1  # the server encrypts it with the client's key
+    SERVER = 2  # the client encrypts it with the server's key
+    IDENTIFIER = 3  # the server encrypts it with a key from an identifier
+    DIFFIE_HELLMAN = 4
+
+
+class Cipher(IntEnum):
+    """What a session encrypts with; only AES is used here, the others are refused (NIST SP 800-131A)."""
+
+    DES = 1
+    TRIPLE_DES = 2
+    AES = 3
