@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives import ciphers
-from cryptography.hazmat.primitives.asymmetric import dh, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
@@ -29,6 +29,7 @@ _BLOCK = 16
 _KEY_OCTETS = 32
 _FEWEST_BITS, _MOST_BITS = 1_024, 4_096  # of a Diffie-Hellman group: what is shorter is weak, what is longer costs time
 _GENERATOR = 2
+_SECRET_BITS = 512
 _GROUP_14 = int(  # RFC 3526 §3
     """
     FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B
@@ -113,23 +114,24 @@ class SessionKey:
 
 
 class Exchange:
-    """This side's half of a Diffie-Hellman exchange; the group is the peer's, or RFC 3526's of 2,048 bits."""
+    """This side's half of a Diffie-Hellman exchange; the group is the peer's, or RFC 3526's of 2,048 bits.
+
+    Done with Python's integers, for ``cryptography`` gives finite fields up; the secret lives for one exchange only.
+    """
 
     def __init__(self, peer: bytes = b"") -> None:
         """``peer`` is what the other side sent; raises :class:`SessionRefused` for a group that is not accepted."""
         self._peer = _read_public(peer) if peer else None
-        numbers = self._peer.parameter_numbers if self._peer else dh.DHParameterNumbers(_GROUP_14, _GENERATOR)
-        try:
-            self._private = numbers.parameters().generate_private_key()
-        except ValueError as error:
-            raise _bad_exchange() from error
+        self._prime, self._generator = (
+            (self._peer.prime, self._peer.generator) if self._peer else (_GROUP_14, _GENERATOR)
+        )
+        self._secret = secrets.randbits(_SECRET_BITS) | 1 << _SECRET_BITS
 
     @property
     def public(self) -> bytes:
         """What to send to the other side: ``DH_PUB_KEY`` with y, p and g, as Handle.Net writes it."""
-        numbers = self._private.public_key().public_numbers()
-        group = numbers.parameter_numbers
-        parts = b"".join(keys.encode_number(number) for number in (numbers.y, group.p, group.g))
+        power = pow(self._generator, self._secret, self._prime)
+        parts = b"".join(keys.encode_number(number) for number in (power, self._prime, self._generator))
         return encode_text("DH_PUB_KEY") + U16.pack(0) + parts
 
     @property
@@ -146,11 +148,21 @@ class Exchange:
         if peer is None:
             cipher_of(answered)
             peer = _read_public(answered[4:])
-        try:
-            shared = self._private.exchange(peer.public_key())
-        except ValueError as error:
-            raise _bad_exchange() from error
-        return SessionKey(shared.lstrip(b"\0").rjust(_KEY_OCTETS, b"\0")[:_KEY_OCTETS])
+        if peer.prime != self._prime:
+            raise _bad_exchange()
+        shared = pow(peer.power, self._secret, self._prime)
+        size = (self._prime.bit_length() + 7) // 8
+        octets = shared.to_bytes(size, "big")
+        while len(octets) > _KEY_OCTETS and not octets[0]:
+            octets = octets[1:]
+        return SessionKey(octets[:_KEY_OCTETS])
+
+
+@dataclass(frozen=True, slots=True)
+class _Public:
+    power: int
+    prime: int
+    generator: int
 
 
 def cipher_of(octets: bytes) -> None:
@@ -195,19 +207,18 @@ def decrypted_with(key: keys.PrivateKey, octets: bytes) -> SessionKey:
     return SessionKey(plain[4:])
 
 
-def _read_public(octets: bytes) -> dh.DHPublicNumbers:
+def _read_public(octets: bytes) -> _Public:
     reader = Reader(octets)
     try:
         name = reader.text(64, "key type")
         reader.u16("key")
-        y, p, g = (keys.read_number(reader) for _ in range(3))
+        power, prime, generator = (keys.read_number(reader) for _ in range(3))
     except Malformed as error:
         raise _bad_exchange() from error
-    if name != "DH_PUB_KEY" or not _FEWEST_BITS <= p.bit_length() <= _MOST_BITS:
+    sound = name == "DH_PUB_KEY" and prime % 2 and _FEWEST_BITS <= prime.bit_length() <= _MOST_BITS
+    if not sound or not 2 <= generator < prime - 1 or not 2 <= power < prime - 1:
         raise _bad_exchange()
-    if p % 2 == 0 or not 2 <= g < p - 1 or not 2 <= y < p - 1:
-        raise _bad_exchange()
-    return dh.DHPublicNumbers(y, dh.DHParameterNumbers(p, g))
+    return _Public(power, prime, generator)
 
 
 def _bad_exchange() -> SessionRefused:
