@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from gongfu.identity.handle import wire
 from gongfu.identity.handle.codes import OpFlag, Permission, ResponseCode, TtlType
 from gongfu.identity.handle.names import parse
@@ -98,7 +100,12 @@ VALUES = (
 
 
 def answer(store: IdentifierStore, packet: bytes) -> list[bytes]:
-    return Answerer(store, Counters(shared(1)), Transport.UDP).datagram(packet, PEER)
+    """The answer's packets, their expiry (RFC 3652 §2.2.2.7) read and set to 0 as in the layouts above."""
+    packets = Answerer(store, Counters(shared(1)), Transport.UDP).datagram(packet, PEER)
+    assert isinstance(packets, list)
+    for sent in packets:
+        assert 0 < int.from_bytes(sent[36:40], "big") - time.time() <= 86_400
+    return [sent[:36] + bytes(4) + sent[40:] for sent in packets]
 
 
 def test_a_request_of_the_rfc_is_understood_to_the_last_octet() -> None:

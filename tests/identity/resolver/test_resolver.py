@@ -25,6 +25,7 @@ from gongfu.identity.resolver.server import TcpServer, bind, serve_udp
 from gongfu.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 
 KEEP = 0x0200_0000
+PUBLIC = 0x0100_0000
 
 
 def request(
@@ -33,7 +34,7 @@ def request(
     indexes: tuple[int, ...] = (),
     types: tuple[bytes, ...] = (),
     opcode: int = 1,
-    flags: int = 0,
+    flags: int = PUBLIC,
     number: int = 7,
     credential: bytes = bytes(4),
     response: int = 0,
@@ -204,10 +205,14 @@ async def test_values_are_chosen_by_index_or_type_and_only_public_ones(
         (request("88.118.1"), 102),
         (request(""), 102),
         (request(b"88.118.1/\xff"), 102),
-        (request(opcode=100), 5),
-        (request(opcode=2001), 5),
+        (request(opcode=2), 5),
+        (request(opcode=100), 4),
+        (request(opcode=300), 102),
+        (request(opcode=401), 500),
+        (request(opcode=2001), 402),
         (request(opcode=4_000_000_000), 5),
-        (request(flags=0x2000_0000), 502),
+        (request(flags=0x2000_0000 | PUBLIC), 502),
+        (request("88.118.1/hidden", flags=0), 402),
         (request("88.118.1/" + "x" * 430), 100),
         (request(indexes=(1,))[:-6], 4),
         (request()[:60], 4),
@@ -289,7 +294,7 @@ async def test_first_packets_of_messages_that_never_end_are_forgotten(node: Node
 async def test_the_digest_of_the_request_is_returned_when_asked_for(node: Node) -> None:
     import hashlib
 
-    packet = request(flags=0x0080_0000)
+    packet = request(flags=0x0080_0000 | PUBLIC)
     answer = await node.ask(packet)
     assert answer[44] == 3, "SHA-256 since protocol 2.7"
     assert answer[45:77] == hashlib.sha256(packet[20:-4]).digest()
@@ -317,7 +322,7 @@ async def test_an_identifier_is_resolved_over_tcp_and_the_connection_ends(node: 
 
 async def test_questions_sent_together_are_answered_in_order_on_one_connection(node: Node) -> None:
     reader, writer = await connect(node)
-    writer.write(b"".join(request(number=number, flags=KEEP) for number in range(200)))
+    writer.write(b"".join(request(number=number, flags=KEEP | PUBLIC) for number in range(200)))
     for number in range(200):
         assert (await one(reader))[8:12] == struct.pack(">I", number)
     writer.close()
@@ -325,16 +330,16 @@ async def test_questions_sent_together_are_answered_in_order_on_one_connection(n
 
 async def test_a_long_answer_comes_whole_over_tcp(node: Node) -> None:
     reader, writer = await connect(node)
-    writer.write(request("88.118.1/long", flags=KEEP))
+    writer.write(request("88.118.1/long", flags=KEEP | PUBLIC))
     assert len(found(await one(reader))) == 5
     writer.close()
 
 
 async def test_a_malformed_message_over_tcp_is_answered_and_the_next_one_too(node: Node) -> None:
     reader, writer = await connect(node)
-    bad = bytearray(request(flags=KEEP))
+    bad = bytearray(request(flags=KEEP | PUBLIC))
     bad[44:48] = b"\xff\xff\xff\xff"
-    writer.write(bytes(bad) + request(flags=KEEP))
+    writer.write(bytes(bad) + request(flags=KEEP | PUBLIC))
     assert code(await one(reader)) == ResponseCode.PROTOCOL_ERROR
     assert code(await one(reader)) == 1
     writer.close()
@@ -380,14 +385,14 @@ async def test_connections_beyond_the_limit_are_refused_and_the_others_served(st
     async with running(store, limit=3) as node:
         kept = [await connect(node) for _ in range(3)]
         for reader, writer in kept:
-            writer.write(request(flags=KEEP))
+            writer.write(request(flags=KEEP | PUBLIC))
             assert code(await one(reader)) == 100
         refused, extra = await connect(node)
         with contextlib.suppress(ConnectionResetError):
             assert await asyncio.wait_for(refused.read(), 2) == b""
         extra.close()
         for reader, writer in kept:
-            writer.write(request(flags=KEEP))
+            writer.write(request(flags=KEEP | PUBLIC))
             assert code(await one(reader)) == 100
             writer.close()
 

@@ -141,24 +141,6 @@ class Digest(IntEnum):
     PBKDF2_HMAC_SHA1 = 0x22
 
 
-class AdminPermission(IntFlag):
-    """What an administrator may do (RFC 3651 §3.2.1)."""
-
-    ADD_HANDLE = 0x0001
-    DELETE_HANDLE = 0x0002
-    ADD_DERIVED_PREFIX = 0x0004
-    DELETE_DERIVED_PREFIX = 0x0008
-    MODIFY_VALUE = 0x0010
-    REMOVE_VALUE = 0x0020
-    ADD_VALUE = 0x0040
-    MODIFY_ADMIN = 0x0080
-    REMOVE_ADMIN = 0x0100
-    ADD_ADMIN = 0x0200
-    READ_VALUE = 0x0400
-    LIST_HANDLES = 0x0800
-    EVERYTHING = 0x0FFF
-
-
 class KeyExchange(IntEnum):
     """How a session's key comes about (RFC 3652 §3.7.1)."""
 

@@ -3,11 +3,9 @@
 Invalid
 ├── Malformed            bytes that are no message of this protocol (RC_PROTOCOL_ERROR)
 │   └── BadHandle        the message is well formed, the identifier in it is not (RC_INVALID_HANDLE)
-├── BadReference         what should name an administrator does not
 └── BadKey               a key that cannot be used (RC_INVALID_CREDENTIAL)
 Forbidden
 ├── NotAuthenticated         the proof of identity is wrong (403)
-│   ├── ProofNeeded          … is missing (402)
 │   ├── BadCredential        … is malformed (404)
 │   ├── TooLate              … comes too late, or a second time (405)
 │   └── CannotAuthenticate   … cannot be checked (406)
@@ -38,13 +36,6 @@ class BadHandle(Malformed):
     handle_code = 102  # RC_INVALID_HANDLE
 
 
-class BadReference(Invalid):
-    """What should name an administrator does not."""
-
-    code = "bad_reference"
-    handle_code = 404  # RC_INVALID_CREDENTIAL
-
-
 class BadKey(Invalid):
     """A key that cannot be read, or not be used for what was asked."""
 
@@ -58,12 +49,6 @@ class NotAuthenticated(Forbidden):
     code = "not_authenticated"
     http_status = 401
     handle_code = 403  # RC_AUTHENTICATION_FAILED
-
-
-class ProofNeeded(NotAuthenticated):
-    """The operation needs an administrator, and nobody said who asks."""
-
-    handle_code = 402  # RC_AUTHENTICATION_NEEDED
 
 
 class BadCredential(NotAuthenticated):

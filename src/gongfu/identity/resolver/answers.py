@@ -6,37 +6,42 @@ not even a header and responses sent to a server get nothing (so that two server
 
 from __future__ import annotations
 
+import itertools
 import struct
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import structlog
 
-from gongfu.identity.handle import fragments, names, wire
+from gongfu.identity.handle import fragments, wire
 from gongfu.identity.handle.codes import VERSION, EnvelopeFlag, OpCode, OpFlag, ResponseCode
 from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.registry import records
 from gongfu.identity.registry.store import IdentifierStore
-from gongfu.identity.resolver import delegation
 from gongfu.identity.resolver.counters import Counters, Transport
-from gongfu.identity.resolver.selection import select
-from gongfu.kernel.errors import GongfuError
+from gongfu.identity.resolver.desk import ANSWER_SECONDS, Desk, Packet, assemble
 
 log = structlog.get_logger("resolver")
 
 _PLAIN = struct.Struct(">BBBBIIII III2xBx4xII")
 """Envelope, header (without site serial and expiry) and the handle's length: how every resolve request starts."""
-_ANSWER = struct.Struct(">BBBBIIII III2xBx4xI")
-"""Envelope and header, likewise."""
+_ANSWER = struct.Struct(">BBBBIIII III2xBxII")
+"""Envelope and header, without site serial."""
 _NO_LISTS = bytes(8)
 _NO_CREDENTIAL = bytes(4)
-_LONG_WAY = OpFlag.REQUEST_DIGEST | OpFlag.ENCRYPT
+_LONG_WAY = OpFlag.REQUEST_DIGEST | OpFlag.ENCRYPT | OpFlag.CERTIFIED
 _ECHOED = OpFlag.KEEP_CONNECTION | OpFlag.PUBLIC_ONLY | OpFlag.RECURSIVE
 _PENDING = 256
 _PENDING_SECONDS = 5.0
 _PENDING_OCTETS = 8_192  # of one request over UDP; a longer one has to come over TCP
 
 Peer = tuple[str, int] | tuple[str, int, int, int]
+
+
+Later: TypeAlias = Callable[[], list[bytes]]
+"""Makes the packets that answer a request, in a thread that may wait."""
 
 
 class Silence(Exception):
@@ -46,14 +51,21 @@ class Silence(Exception):
 class Answerer:
     """Answers requests from ``store``. One for each thread: it holds half-received requests."""
 
-    def __init__(self, store: IdentifierStore, counters: Counters, transport: Transport) -> None:
+    def __init__(
+        self, store: IdentifierStore, counters: Counters, transport: Transport, desk: Desk | None = None
+    ) -> None:
+        """``desk`` is shared by the transports of a process; without one it is a plain one of its own."""
         self._store = store
+        self._desk = desk or assemble(store)
         self._counters = counters
         self._transport = transport
         self._pending: OrderedDict[tuple[Peer, int], tuple[float, fragments.Assembly]] = OrderedDict()
 
-    def datagram(self, packet: bytes, peer: Peer) -> list[bytes]:
-        """The packets to send back to ``peer``; none when the packet deserves no answer. Never raises."""
+    def datagram(self, packet: bytes, peer: Peer) -> list[bytes] | Later:
+        """The packets to send back to ``peer``, or what makes them where waiting does no harm. Never raises.
+
+        There are none when the packet deserves no answer.
+        """
         try:
             short = self._short(packet)
             if short is not None:
@@ -65,7 +77,9 @@ class Answerer:
                 if whole is None:
                     return []
                 payload = whole
-            return fragments.split(*self._answer(envelope, payload))
+            if waits(envelope, payload):
+                return lambda: self._packets(envelope, payload)
+            return self._packets(envelope, payload)
         except (Silence, Malformed):
             self._counters.dropped(self._transport)
         except Exception:
@@ -73,14 +87,28 @@ class Answerer:
             log.exception("a packet could not be answered")
         return []
 
-    def message(self, envelope: wire.Envelope, payload: bytes) -> bytes:
-        """Envelope and payload of the answer to a message that came over TCP; raises :class:`Silence`."""
+    def _packets(self, envelope: wire.Envelope, payload: bytes) -> list[bytes]:
+        """Never raises."""
         try:
-            answer, octets = self._answer(envelope, payload)
+            return fragments.split(*next(self._answer(envelope, payload)))
+        except (Silence, Malformed):
+            self._counters.dropped(self._transport)
+        except Exception:
+            self._counters.dropped(self._transport)
+            log.exception("a packet could not be answered")
+        return []
+
+    def message(self, envelope: wire.Envelope, payload: bytes) -> Iterator[bytes]:
+        """The messages, usually one, that answer one that came over TCP, each made when it is taken.
+
+        Raises :class:`Silence`. Where :func:`waits` says so, calling it and taking from it is for a thread.
+        """
+        try:
+            for answer, octets in self._answer(envelope, payload):
+                yield wire.encode_envelope(answer) + octets
         except Malformed as error:
             self._counters.dropped(self._transport)
             raise Silence from error
-        return wire.encode_envelope(answer) + octets
 
     def _short(self, packet: bytes) -> bytes | None:
         """The answer to the usual question (all public values of a handle that is there), None if it is another one."""
@@ -117,8 +145,9 @@ class Answerer:
         length = size + 8 + len(values)
         self._counters.answered(self._transport, ResponseCode.SUCCESS)
         head = _ANSWER.pack(
-            *version, *VERSION, session, number, 0, length + 28, opcode, ResponseCode.SUCCESS, flags, recursion, length
-        )
+            *version, *VERSION, session, number, 0, length + 28, opcode, ResponseCode.SUCCESS, flags, recursion,
+            int(time.time()) + ANSWER_SECONDS, length,
+        )  # fmt: skip
         return b"".join((head, packet[_PLAIN.size - 4 : end], count.to_bytes(4, "big"), values, _NO_CREDENTIAL))
 
     def _assemble(self, envelope: wire.Envelope, piece: bytes, peer: Peer) -> bytes | None:
@@ -137,53 +166,23 @@ class Answerer:
             del self._pending[place]
         return whole
 
-    def _answer(self, envelope: wire.Envelope, payload: bytes) -> tuple[wire.Envelope, bytes]:
-        if len(payload) < wire.HEADER.size:
+    def _answer(self, envelope: wire.Envelope, payload: bytes) -> Iterator[Packet]:
+        """Messages that answer; the first is made at once. Raises :class:`Silence` or :class:`Malformed`."""
+        short = len(payload) < wire.HEADER.size
+        if not envelope.flags & EnvelopeFlag.ENCRYPTED and (short or any(payload[4:8])):  # a response is not answered
             raise Silence
-        opcode, response = struct.unpack_from(">II", payload)
-        if response != ResponseCode.NONE:
-            raise Silence
-        request = wire.Message(envelope, wire.Header(opcode), b"")
-        try:
-            request = wire.decode_payload(envelope, payload)
-            code, body = self._perform(request)
-        except GongfuError as error:
-            code, body = _refusal(error)
-        flags = OpFlag.AUTHORITATIVE if code in _AUTHORITATIVE else wire.NO_FLAG
+        code, messages = self._desk.answer(envelope, payload, streams=self._transport is Transport.TCP)
+        first = next(messages)
         self._counters.answered(self._transport, code)
-        return wire.respond(request, code, body, flags)
-
-    def _perform(self, request: wire.Message) -> tuple[ResponseCode, bytes]:
-        if request.header.opcode != OpCode.RESOLVE:
-            return _error(ResponseCode.OPERATION_DENIED, "This server does not perform that operation.")
-        if request.header.flags & OpFlag.ENCRYPT:
-            return _error(ResponseCode.NO_SESSION_KEY, "There is no session to encrypt with.")
-        question = wire.decode_resolve_request(request.body)
-        key = names.key(question.handle.encode())
-        homed, stored = self._store.lookup(key)
-        if not homed:
-            elsewhere = delegation.consult(self._store.lookup, key, question)
-            if elsewhere is not None:
-                return elsewhere
-            return _error(ResponseCode.NOT_RESPONSIBLE, "This server does not answer for that prefix.")
-        if stored is None:
-            return _error(ResponseCode.HANDLE_NOT_FOUND, "That identifier is not registered.")
-        values = select(records.decode(key, stored).public, question)
-        if not values:
-            return _error(ResponseCode.VALUES_NOT_FOUND, "That identifier has no such value.")
-        return ResponseCode.SUCCESS, wire.encode_resolve_response(wire.ResolveResponse(question.handle, values))
+        return itertools.chain((first,), messages)
 
 
-_AUTHORITATIVE = (ResponseCode.SUCCESS, ResponseCode.HANDLE_NOT_FOUND, ResponseCode.VALUES_NOT_FOUND)
+def waits(envelope: wire.Envelope, payload: bytes) -> bool:
+    """Whether answering may take long: a change waits for the disk, a proof for cryptography, a list for its length.
 
-
-def _error(code: ResponseCode, message: str) -> tuple[ResponseCode, bytes]:
-    return code, wire.encode_error(wire.ErrorResponse(message))
-
-
-def _refusal(error: GongfuError) -> tuple[ResponseCode, bytes]:
-    # A store that fails is the operator's business: its path and reason go to the log, not to whoever asks.
-    if isinstance(error, Malformed):
-        return _error(ResponseCode(error.handle_code), str(error)[:200])
-    log.error("a request could not be performed", error=str(error))
-    return _error(ResponseCode(error.handle_code), "The server cannot answer now.")
+    Questions of anybody's for public values do not.
+    """
+    if envelope.flags & EnvelopeFlag.ENCRYPTED or len(payload) < wire.HEADER.size:
+        return True
+    opcode, _, flags, *_ = wire.HEADER.unpack_from(payload)
+    return opcode != OpCode.RESOLVE or bool(envelope.session) or bool(flags & (OpFlag.ENCRYPT | OpFlag.CERTIFIED))

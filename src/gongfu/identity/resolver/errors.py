@@ -3,7 +3,8 @@
 NotFound     ├── NoHandle 100        ├── NoValue 200           └── NotResponsible 301
 Conflict     ├── HandleExists 101    ├── ValueExists 201       ├── TooManyIdentifiers 604   └── PrefixSuspended 605
 Invalid      └── BadValue 202
-Forbidden    ├── NotAdministrator 400  ├── NotPermitted 401    ├── AuthenticationNeeded 402 └── AuthenticationFailed 403
+Forbidden    ├── NotOffered 5
+             ├── NotAdministrator 400  ├── NotPermitted 401    ├── AuthenticationNeeded 402 └── AuthenticationFailed 403
 """
 
 from __future__ import annotations
@@ -87,3 +88,10 @@ class AuthenticationFailed(Forbidden):
 
     code = "authentication_failed"
     handle_code = 403
+
+
+class NotOffered(Forbidden):
+    """This server does not do that, for anybody."""
+
+    code = "not_offered"
+    handle_code = 5

@@ -11,13 +11,14 @@ import socket
 import struct
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
 from gongfu.identity.handle import wire
 from gongfu.identity.handle.codes import MAX_PACKET, EnvelopeFlag, OpFlag
 from gongfu.identity.handle.errors import Malformed
-from gongfu.identity.resolver.answers import Answerer, Silence
+from gongfu.identity.resolver.answers import Answerer, Later, Peer, Silence, waits
 from gongfu.kernel.errors import Conflict
 from gongfu.kernel.i18n import mark
 
@@ -31,6 +32,7 @@ _DRAIN_SECONDS = 5.0  # less than the supervisor waits before it kills
 MAX_CONNECTIONS = 1_000
 """TCP connections of one worker; a further one is closed at once."""
 _WAKE = struct.pack("@ll", 0, 200_000)  # how often the UDP thread looks whether it should end
+_SLOW = 256  # requests over UDP that wait to be performed
 _LAST = 10_000  # datagrams still answered while it ends
 
 
@@ -76,15 +78,19 @@ def serve_udp(sock: socket.socket, answerer: Answerer) -> Iterator[None]:
 
 
 def _udp_loop(sock: socket.socket, answerer: Answerer, stopping: threading.Event) -> None:
-    while not stopping.is_set():
-        _udp_one(sock, answerer)
-    sock.setblocking(False)
-    for _ in range(_LAST):
-        if not _udp_one(sock, answerer):
-            return
+    slow = _Slow()
+    try:
+        while not stopping.is_set():
+            _udp_one(sock, answerer, slow)
+        sock.setblocking(False)
+        for _ in range(_LAST):
+            if not _udp_one(sock, answerer, slow):
+                return
+    finally:
+        slow.close()
 
 
-def _udp_one(sock: socket.socket, answerer: Answerer) -> bool:
+def _udp_one(sock: socket.socket, answerer: Answerer, slow: _Slow) -> bool:
     """Whether there was a packet."""
     try:
         packet, peer = sock.recvfrom(MAX_PACKET + 1)
@@ -93,10 +99,41 @@ def _udp_one(sock: socket.socket, answerer: Answerer) -> bool:
     except OSError as error:
         log.warning("receiving failed", reason=error.strerror)
         return False
-    for answer in answerer.datagram(packet, peer):
+    answers = answerer.datagram(packet, peer)
+    if callable(answers):
+        slow.take(answers, sock, peer)
+    else:
+        _send(sock, answers, peer)
+    return True
+
+
+def _send(sock: socket.socket, answers: list[bytes], peer: Peer) -> None:
+    for answer in answers:
         with contextlib.suppress(OSError):  # the asker is gone or its port is 0: nobody to tell
             sock.sendto(answer, peer)
-    return True
+
+
+class _Slow:
+    """Answers that wait for the disk or cryptography, one after another beside the loop; too many are dropped."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="resolver-slow")
+        self._room = threading.Semaphore(_SLOW)
+
+    def take(self, later: Later, sock: socket.socket, peer: Peer) -> None:
+        """Answers ``peer`` when its turn comes, or not at all: it asks again."""
+        if self._room.acquire(blocking=False):
+            self._pool.submit(self._one, later, sock, peer)
+
+    def _one(self, later: Later, sock: socket.socket, peer: Peer) -> None:
+        try:
+            _send(sock, later(), peer)
+        finally:
+            self._room.release()
+
+    def close(self) -> None:
+        """Lets what was taken end."""
+        self._pool.shutdown()
 
 
 class TcpServer:
@@ -170,6 +207,12 @@ class TcpServer:
             if envelope.flags & EnvelopeFlag.TRUNCATED or envelope.sequence:
                 raise Silence
             payload = await reader.readexactly(envelope.length)
-            writer.write(self._answerer.message(envelope, payload))
-            await writer.drain()
+            answers = self._answerer.message(envelope, payload)
+            slow = waits(envelope, payload)
+            answer = await asyncio.to_thread(next, answers, None) if slow else next(answers, None)
+        while answer is not None:
+            async with asyncio.timeout(self._patience):
+                writer.write(answer)
+                await writer.drain()
+                answer = await asyncio.to_thread(next, answers, None) if slow else next(answers, None)
         return len(payload) >= wire.HEADER.size and bool(wire.HEADER.unpack_from(payload)[2] & OpFlag.KEEP_CONNECTION)

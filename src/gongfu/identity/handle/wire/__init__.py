@@ -55,9 +55,6 @@ from gongfu.identity.handle.wire.bodies import (
     decode_login as decode_login,
 )
 from gongfu.identity.handle.wire.bodies import (
-    decode_referral as decode_referral,
-)
-from gongfu.identity.handle.wire.bodies import (
     decode_resolve_request as decode_resolve_request,
 )
 from gongfu.identity.handle.wire.bodies import (
@@ -211,22 +208,13 @@ from gongfu.identity.handle.wire.reader import (
     encode_counted as encode_counted,
 )
 from gongfu.identity.handle.wire.values import (
-    AdminRecord as AdminRecord,
-)
-from gongfu.identity.handle.wire.values import (
     Reference as Reference,
 )
 from gongfu.identity.handle.wire.values import (
     Value as Value,
 )
 from gongfu.identity.handle.wire.values import (
-    decode_admin as decode_admin,
-)
-from gongfu.identity.handle.wire.values import (
     decode_reference as decode_reference,
-)
-from gongfu.identity.handle.wire.values import (
-    decode_references as decode_references,
 )
 from gongfu.identity.handle.wire.values import (
     decode_value as decode_value,
@@ -235,20 +223,11 @@ from gongfu.identity.handle.wire.values import (
     decode_values as decode_values,
 )
 from gongfu.identity.handle.wire.values import (
-    encode_admin as encode_admin,
-)
-from gongfu.identity.handle.wire.values import (
     encode_reference as encode_reference,
-)
-from gongfu.identity.handle.wire.values import (
-    encode_references as encode_references,
 )
 from gongfu.identity.handle.wire.values import (
     encode_value as encode_value,
 )
 from gongfu.identity.handle.wire.values import (
     encode_values as encode_values,
-)
-from gongfu.identity.handle.wire.values import (
-    parse_reference as parse_reference,
 )

@@ -131,7 +131,7 @@ def decode_resolve_request(body: bytes) -> ResolveRequest:
 
 
 def encode_resolve_response(response: ResolveResponse) -> bytes:
-    """Body of a successful answer (RFC 3652 §3.2.2); of a referral (§3.4), too."""
+    """Body of a successful answer (RFC 3652 §3.2.2)."""
     return encode_text(response.handle) + encode_values(response.values)
 
 
@@ -139,13 +139,6 @@ def decode_resolve_response(body: bytes) -> ResolveResponse:
     """Body of a successful answer; raises :class:`Malformed`."""
     reader = Reader(body)
     return ResolveResponse(reader.handle(), decode_values(reader))
-
-
-def decode_referral(body: bytes) -> ResolveResponse:
-    """Body of a referral (RFC 3652 §3.4): whom to ask instead, by name, values or both; raises :class:`Malformed`."""
-    reader = Reader(body)
-    handle = reader.text(MAX_HANDLE, "referral")
-    return ResolveResponse(handle, decode_values(reader) if reader.left else ())
 
 
 def encode_error(error: ErrorResponse) -> bytes:

@@ -10,12 +10,11 @@ from gongfu.identity.handle.codes import (
     MAX_HANDLE,
     MAX_MESSAGE,
     MAX_VALUES,
-    AdminPermission,
     Permission,
     TtlType,
 )
-from gongfu.identity.handle.errors import BadReference, Malformed
-from gongfu.identity.handle.wire.reader import U16, U32, Reader, encode_counted, encode_text
+from gongfu.identity.handle.errors import Malformed
+from gongfu.identity.handle.wire.reader import U32, Reader, encode_counted, encode_text
 from gongfu.kernel.i18n import mark
 
 _VALUE = struct.Struct(">IIBIB")  # index, timestamp, ttl type, ttl, permissions
@@ -59,28 +58,6 @@ class Value:
             return self.data.hex(" ")
 
 
-@dataclass(frozen=True, slots=True)
-class AdminRecord:
-    """Data of an HS_ADMIN value: who may do what (RFC 3651 §3.2.1)."""
-
-    administrator: Reference
-    permissions: AdminPermission
-
-
-def parse_reference(text: str) -> Reference:
-    """``300:0.NA/88.118.1`` as a reference; without ``index:`` the index is 0, any. Raises :class:`BadReference`."""
-    index, colon, handle = text.partition(":")
-    if not (colon and index.isascii() and index.isdigit()):
-        index, handle = "0", text
-    if not handle or not handle.isprintable() or int(index) >= 2**32 or len(handle.encode()) > MAX_HANDLE:
-        raise BadReference(
-            mark("{text} does not name an administrator."),
-            remedy=mark("Write it as 300:0.NA/88.118.1: an index, a colon and an identifier."),
-            text=ascii(text[:80]),
-        )
-    return Reference(handle, int(index))
-
-
 def encode_reference(reference: Reference) -> bytes:
     """Handle, then index."""
     return encode_text(reference.handle) + U32.pack(reference.index)
@@ -91,16 +68,6 @@ def decode_reference(reader: Reader) -> Reference:
     return Reference(reader.text(MAX_HANDLE, "reference"), reader.u32("reference"))
 
 
-def encode_references(references: Sequence[Reference]) -> bytes:
-    """Count and references: the data of an HS_VLIST value (RFC 3651 §3.2.6), too."""
-    return U32.pack(len(references)) + b"".join(encode_reference(item) for item in references)
-
-
-def decode_references(reader: Reader) -> tuple[Reference, ...]:
-    """Count and references; raises :class:`Malformed`."""
-    return tuple(decode_reference(reader) for _ in range(reader.count(MAX_VALUES, 8, "references")))
-
-
 def encode_value(value: Value) -> bytes:
     """One handle value."""
     return b"".join(
@@ -108,7 +75,8 @@ def encode_value(value: Value) -> bytes:
             _VALUE.pack(value.index, value.timestamp, value.ttl_type, value.ttl, value.permissions),
             encode_text(value.type),
             encode_counted(value.data),
-            encode_references(value.references),
+            U32.pack(len(value.references)),
+            *map(encode_reference, value.references),
         )
     )
 
@@ -120,7 +88,8 @@ def decode_value(reader: Reader) -> Value:
         raise Malformed(mark("There is no time-to-live type {type}."), type=ttl_type)
     kind = reader.text(MAX_HANDLE, "value type")
     data = reader.counted(MAX_MESSAGE, "value data")
-    references = decode_references(reader)
+    number = reader.count(MAX_VALUES, 8, "references")
+    references = tuple(decode_reference(reader) for _ in range(number))
     return Value(index, kind, data, ttl, TtlType(ttl_type), timestamp, Permission(permissions & 0x0F), references)
 
 
@@ -132,18 +101,3 @@ def encode_values(values: Sequence[Value]) -> bytes:
 def decode_values(reader: Reader) -> tuple[Value, ...]:
     """Count and values; raises :class:`Malformed`. The shortest value takes 26 octets."""
     return tuple(decode_value(reader) for _ in range(reader.count(MAX_VALUES, 26, "values")))
-
-
-def encode_admin(record: AdminRecord) -> bytes:
-    """Data of an HS_ADMIN value: u16 permissions, then the reference (RFC 3651 §3.2.1)."""
-    return U16.pack(record.permissions) + encode_reference(record.administrator)
-
-
-def decode_admin(data: bytes) -> AdminRecord:
-    """Data of an HS_ADMIN value; raises :class:`Malformed`. Handle.Net once wrote two octets too many: accepted."""
-    reader = Reader(data)
-    permissions = reader.u16("HS_ADMIN")
-    record = AdminRecord(decode_reference(reader), AdminPermission(permissions & 0x0FFF))
-    if reader.left not in (0, 2):
-        reader.end()
-    return record
