@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gongfu.identity.handle import fragments, wire
-from gongfu.identity.handle.codes import MAX_PACKET, PORT, EnvelopeFlag, OpFlag, ResponseCode
+from gongfu.identity.handle.codes import MAX_PACKET, PORT, EnvelopeFlag, OpFlag
 from gongfu.identity.handle.errors import BadHandle, Malformed
-from gongfu.kernel.errors import Forbidden, GongfuError, Invalid, NotFound, Unavailable
+from gongfu.identity.handle.refusals import refusal
+from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.i18n import mark
 
 FIRST_WAIT = 0.4
@@ -90,7 +91,7 @@ class Question:
         if isinstance(response, wire.ResolveResponse):
             authoritative = bool(answer.header.flags & OpFlag.AUTHORITATIVE)
             return Resolution(response.handle, response.values, authoritative, transport, server, took)
-        raise _refused(self._asked.handle, answer.header.response, response.message, server)
+        raise refusal(self._asked.handle, answer.header.response, response.message, server)
 
 
 def resolve(
@@ -105,8 +106,8 @@ def resolve(
 ) -> Resolution:
     """The public values of ``handle`` from the resolver at ``host``; ``timeout`` in seconds for all attempts together.
 
-    Raises :class:`NotFound` (no such identifier, no such value, not that server's), :class:`Invalid`,
-    :class:`Forbidden` or :class:`Unavailable`.
+    Raises ``NotFound`` (no such identifier, no such value, not that server's), ``Invalid``, ``Forbidden`` or
+    :class:`Unavailable`.
     """
     question = Question(handle, indexes, types)
     start = time.monotonic()
@@ -240,27 +241,4 @@ def _silent(server: str, error: Exception) -> Unavailable:
         remedy=mark("Check that it runs and that UDP and TCP reach that port."),
         server=server,
         reason=str(error) or type(error).__name__,
-    )
-
-
-def _refused(handle: str, code: int, said: str, server: str) -> GongfuError:
-    """The error of ``kernel.errors`` that a response code stands for."""
-    match code:
-        case ResponseCode.HANDLE_NOT_FOUND:
-            return NotFound(mark("{handle} is not registered at {server}."), handle=handle, server=server)
-        case ResponseCode.VALUES_NOT_FOUND:
-            return NotFound(mark("{handle} has no such value."), handle=handle)
-        case ResponseCode.NOT_RESPONSIBLE | ResponseCode.SERVICE_REFERRAL | ResponseCode.PREFIX_REFERRAL:
-            return NotFound(
-                mark("The resolver at {server} does not answer for the prefix of {handle}."),
-                remedy=mark("Ask the node that homes this prefix."),
-                handle=handle,
-                server=server,
-            )
-        case ResponseCode.INVALID_HANDLE | ResponseCode.PROTOCOL_ERROR | ResponseCode.VALUE_INVALID:
-            return Invalid(mark("The resolver refused {handle}: {said}"), handle=handle, said=said)
-        case _ if 400 <= code < 600:
-            return Forbidden(mark("The resolver refused {handle}: {said}"), handle=handle, said=said)
-    return Unavailable(
-        mark("The resolver at {server} answered with code {code}: {said}"), server=server, code=code, said=said
     )

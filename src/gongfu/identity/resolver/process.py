@@ -12,10 +12,13 @@ from multiprocessing.process import BaseProcess
 import structlog
 from prometheus_client import REGISTRY
 
+from gongfu.identity.handle import keys
 from gongfu.identity.recursion import process as recursion
 from gongfu.identity.registry.store import IdentifierStore, open_store
+from gongfu.identity.resolver.administration import Administration
 from gongfu.identity.resolver.answers import Answerer
 from gongfu.identity.resolver.counters import Collected, Counters, Memory, Transport, shared
+from gongfu.identity.resolver.desk import Desk, assemble
 from gongfu.identity.resolver.server import TcpServer, bind, serve_udp
 from gongfu.kernel import ops, process
 from gongfu.kernel.errors import Unavailable
@@ -99,12 +102,23 @@ async def _worker(
 ) -> AsyncIterator[None]:
     udp, tcp = sockets
     store = open_store(settings.home)
-    server = TcpServer(Answerer(store, counters, Transport.TCP))
+    desk = _desk(settings, store)
+    server = TcpServer(Answerer(store, counters, Transport.TCP, desk))
     with contextlib.closing(udp):
         async with server.serving(tcp):
-            with serve_udp(udp, Answerer(store, counters, Transport.UDP)):
+            with serve_udp(udp, Answerer(store, counters, Transport.UDP, desk)):
                 log.info("resolving", host=settings.host, port=settings.handle_port)
                 yield
+
+
+def _desk(settings: Settings, store: IdentifierStore) -> Desk:
+    """What UDP and TCP share: administrators of this node's prefix, quotas, the node's key."""
+    administration = Administration(
+        store,
+        node_prefix=settings.identifier_prefix,
+        registrations=lambda prefix: store.limits(prefix).registrations,
+    )
+    return assemble(store, administration, key=keys.node_key(settings.home))
 
 
 @contextlib.asynccontextmanager

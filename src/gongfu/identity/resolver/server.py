@@ -207,12 +207,11 @@ class TcpServer:
             if envelope.flags & EnvelopeFlag.TRUNCATED or envelope.sequence:
                 raise Silence
             payload = await reader.readexactly(envelope.length)
-            answers = self._answerer.message(envelope, payload)
-            slow = waits(envelope, payload)
-            answer = await asyncio.to_thread(next, answers, None) if slow else next(answers, None)
-        while answer is not None:
+        answers, slow = self._answerer.message(envelope, payload), waits(envelope, payload)
+        while (answer := await asyncio.to_thread(next, answers, None) if slow else next(answers, None)) is not None:
+            writer.write(answer)
             async with asyncio.timeout(self._patience):
-                writer.write(answer)
                 await writer.drain()
-                answer = await asyncio.to_thread(next, answers, None) if slow else next(answers, None)
+        if envelope.flags & EnvelopeFlag.ENCRYPTED:  # the flag cannot be seen; a session uses its connection again
+            return True
         return len(payload) >= wire.HEADER.size and bool(wire.HEADER.unpack_from(payload)[2] & OpFlag.KEEP_CONNECTION)

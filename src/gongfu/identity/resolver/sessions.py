@@ -1,4 +1,4 @@
-"""Sessions of this server (RFC 3652 §3.7): a key both sides know, perhaps an administrator, which messages were seen."""
+"""Sessions of this server (RFC 3652 §3.7): a key both sides know, perhaps an administrator, what was seen before."""
 
 from __future__ import annotations
 

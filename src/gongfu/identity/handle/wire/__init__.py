@@ -178,6 +178,9 @@ from gongfu.identity.handle.wire.envelope import (
     digest_algorithm as digest_algorithm,
 )
 from gongfu.identity.handle.wire.envelope import (
+    digested as digested,
+)
+from gongfu.identity.handle.wire.envelope import (
     encode_envelope as encode_envelope,
 )
 from gongfu.identity.handle.wire.envelope import (

@@ -180,6 +180,11 @@ def digest(octets: bytes, algorithm: Digest) -> bytes:
     return _DIGESTS[algorithm](octets, usedforsecurity=False).digest()
 
 
+def digested(octets: bytes, algorithm: int) -> bytes:
+    """The digest of ``octets`` behind its algorithm's number; empty for an algorithm nobody knows."""
+    return bytes((algorithm,)) + digest(octets, Digest(algorithm)) if algorithm in _DIGEST_SIZE else b""
+
+
 def digest_algorithm(version: tuple[int, int]) -> Digest:
     """What a server of ``version`` digests requests with: SHA-256 from 2.7, SHA-1 before (DO-IRP 3.0)."""
     return Digest.SHA256 if version >= (2, 7) else Digest.SHA1
