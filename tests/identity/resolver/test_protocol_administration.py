@@ -16,7 +16,6 @@ from gongfu.identity.handle.wire import Reference, Value
 from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.store import IdentifierStore
 from gongfu.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
-
 from tests.identity.resolver.node import KEYS, NODE_KEY, PREFIX, SECRET, SITE, Node, administrator, credential, running
 
 NEW = (Value(1, "URL", b"https://example.com/new"), Value(2, "NAME", "新".encode()))
@@ -161,7 +160,7 @@ async def test_an_administrator_of_one_prefix_is_nobody_under_another(node: Node
 
 async def test_a_server_that_is_not_there_is_unavailable(node: Node) -> None:
     async with AsyncHandleClient(port=1, credential=credential(), timeout=1) as client:
-        with pytest.raises(Unavailable, match="127.0.0.1:1"):
+        with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1"):
             await client.delete(f"{PREFIX}/X")
     with HandleClient(port=1, credential=credential(), timeout=1) as blocking, pytest.raises(Unavailable):
         await asyncio.to_thread(blocking.delete, f"{PREFIX}/X")
