@@ -28,7 +28,7 @@ def answerer(store: IdentifierStore) -> Answerer:
 
 def ask(answerer: Answerer, handle: str, *types: str) -> wire.Message:
     envelope, payload = wire.resolve_message(wire.ResolveRequest(handle, types=types), 1)
-    answer = answerer.message(envelope, payload)
+    answer = b"".join(answerer.message(envelope, payload))
     return wire.decode_payload(wire.decode_envelope(answer), answer[20:])
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gongfu.identity.handle import keys, names, session_keys, wire
 from gongfu.identity.handle.admin_record import AdminPermission
-from gongfu.identity.handle.codes import MAX_MESSAGE, KeyExchange, OpCode, OpFlag
+from gongfu.identity.handle.codes import MAX_MESSAGE, KeyExchange, OpCode, OpFlag, ResponseCode
 from gongfu.identity.handle.errors import NotAuthenticated, SessionKeyWrong, SessionRefused
 from gongfu.identity.handle.names import Handle
 from gongfu.identity.registry.store import IdentifierStore

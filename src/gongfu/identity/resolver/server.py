@@ -32,6 +32,7 @@ _DRAIN_SECONDS = 5.0  # less than the supervisor waits before it kills
 MAX_CONNECTIONS = 1_000
 """TCP connections of one worker; a further one is closed at once."""
 _WAKE = struct.pack("@ll", 0, 200_000)  # how often the UDP thread looks whether it should end
+_THREADS = 64  # requests over TCP that are performed at once
 _SLOW = 256  # requests over UDP that wait to be performed
 _LAST = 10_000  # datagrams still answered while it ends
 
@@ -157,6 +158,7 @@ class TcpServer:
         self._waiting: dict[asyncio.StreamWriter, bool] = {}
         self._stopping = False
         self._last_gone = asyncio.Event()
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="resolver-tcp")
 
     @contextlib.asynccontextmanager
     async def serving(self, sock: socket.socket) -> AsyncIterator[None]:
@@ -175,6 +177,7 @@ class TcpServer:
                     await asyncio.wait_for(self._last_gone.wait(), _DRAIN_SECONDS)
             for writer in list(self._waiting):
                 writer.transport.abort()
+            self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._waiting) >= self._limit or self._stopping:
@@ -197,6 +200,10 @@ class TcpServer:
                 async with asyncio.timeout(self._patience):
                     await writer.wait_closed()
 
+    async def _beside(self, answers: Iterator[bytes]) -> bytes | None:
+        """The next answer, made in a thread: as many wait for the same commit as there are threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, next, answers, None)
+
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One message and its answer; whether the connection stays."""
         async with asyncio.timeout(self._idle):
@@ -208,7 +215,7 @@ class TcpServer:
                 raise Silence
             payload = await reader.readexactly(envelope.length)
         answers, slow = self._answerer.message(envelope, payload), waits(envelope, payload)
-        while (answer := await asyncio.to_thread(next, answers, None) if slow else next(answers, None)) is not None:
+        while (answer := await self._beside(answers) if slow else next(answers, None)) is not None:
             writer.write(answer)
             async with asyncio.timeout(self._patience):
                 await writer.drain()
