@@ -80,15 +80,15 @@ class PublicKey:
         match self.key:
             case rsa.RSAPublicKey():
                 rsa_numbers = self.key.public_numbers()
-                return _named("RSA_PUB_KEY", encode_number(rsa_numbers.e), encode_number(rsa_numbers.n))
+                return named("RSA_PUB_KEY", encode_number(rsa_numbers.e), encode_number(rsa_numbers.n))
             case dsa.DSAPublicKey():
                 numbers = self.key.public_numbers()
                 group = numbers.parameter_numbers
-                return _named("DSA_PUB_KEY", *map(encode_number, (group.q, group.p, group.g, numbers.y)))
+                return named("DSA_PUB_KEY", *map(encode_number, (group.q, group.p, group.g, numbers.y)))
             case sm2.PublicKey():
-                return _named("SM2_PUB_KEY", encode_counted(key_files.sm2_spki(self.key)))
+                return named("SM2_PUB_KEY", encode_counted(key_files.sm2_spki(self.key)))
         octets = self.key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return _named(f"{self.algorithm.upper()}_PUB_KEY", encode_counted(octets))
+        return named(f"{self.algorithm.upper()}_PUB_KEY", encode_counted(octets))
 
     def verify(self, signature: bytes, message: bytes, digest: str, identity: bytes = sm2.DEFAULT_IDENTITY) -> bool:
         """Whether ``signature`` is this key's under ``message``; ``digest`` as :meth:`PrivateKey.digest` names it.
@@ -264,7 +264,8 @@ def node_key(home: Path) -> PrivateKey:
     return load(path)
 
 
-def _named(name: str, *parts: bytes) -> bytes:
+def named(name: str, *parts: bytes) -> bytes:
+    """Name and parts of a key, as HS_PUBKEY values hold them."""
     return encode_text(name) + U16.pack(0) + b"".join(parts)
 
 
