@@ -53,10 +53,10 @@ def test_every_command_in_a_document_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for name, inner in re.findall(r"(?:^ {4}|`|bin/)gongfu ([a-z]+)(?: ([a-z]+))?", text, re.MULTILINE):
         assert f"│ {name} " in commands(), name
-        if name in ("user", "audit") and inner:
+        if name in ("user", "audit", "handle") and inner:
             assert f"│ {inner} " in commands(name), inner
         for option in re.findall(rf"gongfu {name}[^\n`]*?(--[a-z-]+)", text):
-            path = (name, inner) if name in ("user", "audit") and inner else (name,)
+            path = (name, inner) if name in ("user", "audit", "handle") and inner else (name,)
             assert option in commands(*path), f"{name} {option}"
 
 

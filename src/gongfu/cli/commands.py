@@ -31,6 +31,7 @@ def _app() -> typer.Typer:
     _node(app)
     _records(app)
     _tools(app)
+    _handle(app)
     for name, text in {
         "web": mark("Console, API and live streams."),
         "recorder": mark("Takes readings from the bus into the telemetry store."),
@@ -167,6 +168,16 @@ def _tools(app: typer.Typer) -> None:
         from gongfu.cli import messages as catalogues
 
         catalogues.run(check=check)
+
+
+def _handle(app: typer.Typer) -> None:
+    if len(sys.argv) > 1 and sys.argv[1] not in ("handle", "--help"):
+        return  # it loads cryptography, which no other command pays for
+    from gongfu.cli import handle
+
+    group = _group(mark("Administer identifiers over the Handle protocol."))
+    handle.add(group)
+    app.add_typer(group, name="handle")
 
 
 def _print_json(value: object) -> None:

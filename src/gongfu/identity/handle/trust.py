@@ -266,5 +266,5 @@ def _key(handle: str) -> bytes:
         return handle.encode(errors="replace").upper()
 
 
-def _untrusted(handle: str, message: str, **values: object) -> Untrusted:
+def _untrusted(handle: str, message: str, **values: str) -> Untrusted:
     return Untrusted(message, handle=handle, **values)
