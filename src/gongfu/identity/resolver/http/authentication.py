@@ -112,24 +112,24 @@ class Authenticator:
 
     def prove(self, claim: Claim, nonce: bytes) -> Administrator:
         """Who ``claim`` proves to be with its signature over ``nonce``; raises :class:`AuthenticationFailed`."""
+        who = self.verify(claim, nonce)
+        if who is None:
+            raise _failed(mark("The signature is not that of {who}."), who=claim.id[:300])
+        return who
+
+    def verify(self, claim: Claim, nonce: bytes) -> Administrator | None:
+        """The same, None when the signature is wrong; raises :class:`AuthenticationFailed` when it is malformed."""
         if claim.version != "0" or not (claim.id and claim.type and claim.cnonce and claim.alg and claim.signature):
             raise _failed(mark("The proof needs id, type, cnonce, alg and signature."))
         try:
             who = parse_reference(claim.id)
-            cnonce = _octets(claim.cnonce)
+            cnonce = octets(claim.cnonce)
             proof = _secret_proof(claim) if claim.type == SECKEY else _signature_proof(claim)
         except (ValueError, binascii.Error, Malformed) as error:
             raise _failed(mark("The proof is malformed.")) from error
-        found = self.matching(who, claim.type, nonce, cnonce, proof)
-        if found is None:
-            raise _failed(mark("The signature is not that of {who}."), who=claim.id[:300])
-        return Administrator(Reference(who.handle, found))
-
-    def matching(self, who: Reference, kind: str, nonce: bytes, cnonce: bytes, proof: bytes) -> int | None:
-        """Index of the key of ``who`` that made ``proof``, None when none did."""
         for value in self._authority.keys(who):
-            if value.type == kind and _made(value, who, nonce, cnonce, proof):
-                return value.index
+            if value.type == claim.type and _made(value, who, nonce, cnonce, proof):
+                return Administrator(Reference(who.handle, value.index))
         return None
 
     def _session(self, name: str) -> Session | None:
@@ -218,20 +218,20 @@ def _secret_proof(claim: Claim) -> bytes:
     digest = _DIGESTS.get(re.sub(r"[^A-Z0-9]", "", claim.alg.upper()))
     if digest is None:
         raise ValueError("unknown algorithm")
-    code = _octets(claim.signature)
+    code = octets(claim.signature)
     if digest is Digest.PBKDF2_HMAC_SHA1 and claim.salt:
         numbers = U32.pack(int(claim.iterations) & 0xFFFF_FFFF) + U32.pack(int(claim.length) & 0xFFFF_FFFF)
-        code = encode_counted(_octets(claim.salt)) + numbers + encode_counted(code)
+        code = encode_counted(octets(claim.salt)) + numbers + encode_counted(code)
     return bytes((digest,)) + code
 
 
 def _signature_proof(claim: Claim) -> bytes:
     name = re.sub(r"[^A-Z0-9]", "", claim.alg.upper())
     name = {"SHA": "SHA1", "SHA2": "SHA256"}.get(name, name)
-    return encode_text(name) + encode_counted(_octets(claim.signature))
+    return encode_text(name) + encode_counted(octets(claim.signature))
 
 
-def _octets(text: str) -> bytes:
+def octets(text: str) -> bytes:
     """Base64 with either alphabet, padded or not: clients differ."""
     plain = text.replace("-", "+").replace("_", "/").rstrip("=")
     return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
