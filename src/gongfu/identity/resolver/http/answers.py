@@ -105,21 +105,21 @@ def path_handle(target: bytes) -> str:
         raise BadHandle(mark("The address is not percent-encoded UTF-8.")) from error
 
 
-class Answer(msgspec.Struct, omit_defaults=True):
+class Answer(msgspec.Struct, omit_defaults=True, rename="camel"):
     """What every operation answers with; members that do not apply are left out."""
 
-    responseCode: int
+    response_code: int
     handle: str | None = None
     message: str | None = None
     values: msgspec.Raw | None = None
     prefix: str | None = None
-    totalCount: str | None = None
+    total_count: str | None = None
     page: int | None = None
-    pageSize: int | None = None
+    page_size: int | None = None
     handles: list[str] | None = None
     prefixes: list[str] | None = None
     site: msgspec.Raw | None = None
-    verificationResult: bool | None = None
+    verification_result: bool | None = None
 
 
 def respond(answer: Answer, *, status: int = 0, pretty: bool = False) -> Response:
@@ -127,7 +127,7 @@ def respond(answer: Answer, *, status: int = 0, pretty: bool = False) -> Respons
     body = _encode(answer)
     if pretty:
         body = msgspec.json.format(body, indent=2)
-    return Response(status or STATUS.get(ResponseCode(answer.responseCode), 500), body)
+    return Response(status or STATUS.get(ResponseCode(answer.response_code), 500), body)
 
 
 def refusal(error: GongfuError, *, handle: str | None = None, language: str = "en") -> tuple[ResponseCode, Answer]:

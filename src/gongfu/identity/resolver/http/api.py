@@ -1,4 +1,4 @@
-"""The JSON API of Handle.Net 9: ``/api/handles``, ``/api/prefixes``, ``/api/sessions``, ``/api/site``, ``/api/verifications``.
+"""``/api/handles`` and ``/api/prefixes`` of the JSON API of Handle.Net 9.
 
 Source: Handle.Net technical manual, chapter 14; HTTP statuses as its server gives them. What is not there is ours:
 ``after`` beside ``page``, and the statuses of the national response codes.
@@ -36,7 +36,9 @@ class Parameters:
 
     def __init__(self, query: str) -> None:
         try:
-            self._found = parse_qs(query, keep_blank_values=True, errors="strict", max_num_fields=2_100) if query else {}
+            self._found = (
+                parse_qs(query, keep_blank_values=True, errors="strict", max_num_fields=2_100) if query else {}
+            )
         except ValueError as error:
             raise Malformed(mark("The query cannot be read.")) from error
 
@@ -170,8 +172,12 @@ class HandleApi:
         values = value_json.from_json(request.body)
         given = asked.all("index")
         if not given:
-            record = self._administration.create(caller.who, handle, values, overwrite=overwrite and not mint, mint=mint)
-            return respond(Answer(ResponseCode.SUCCESS, handle=str(record.handle)), status=201 if mint or not overwrite else 200)
+            record = self._administration.create(
+                caller.who, handle, values, overwrite=overwrite and not mint, mint=mint
+            )
+            return respond(
+                Answer(ResponseCode.SUCCESS, handle=str(record.handle)), status=201 if mint or not overwrite else 200
+            )
         if given != ["various"] and sorted(asked.indexes()) != sorted(value.index for value in values):
             raise Malformed(
                 mark("The indexes in the address are not those of the values."),
@@ -210,9 +216,9 @@ class HandleApi:
             Answer(
                 ResponseCode.SUCCESS,
                 prefix=prefix,
-                totalCount=str(self._count(prefix)),  # text, as Handle.Net has it
+                total_count=str(self._count(prefix)),  # text, as Handle.Net has it
                 page=page if paged else None,
-                pageSize=size if paged else None,
+                page_size=size if paged else None,
                 handles=found[page * size :] if paged else found,
             ),
             pretty=asked.flag("pretty"),
@@ -220,7 +226,7 @@ class HandleApi:
 
     def _homed(self, request: Request, _: str, caller: Caller) -> Response:
         found = self._administration.homed(caller.who)
-        answer = Answer(ResponseCode.SUCCESS, totalCount=str(len(found)), prefixes=found)
+        answer = Answer(ResponseCode.SUCCESS, total_count=str(len(found)), prefixes=found)
         return respond(answer, pretty=Parameters(request.query).flag("pretty"))
 
     def _home(self, _: Request, prefix: str, caller: Caller) -> Response:

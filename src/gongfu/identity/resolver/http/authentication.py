@@ -20,7 +20,6 @@ from cryptography.x509.oid import NameOID
 from gongfu.identity.handle import keys, proofs
 from gongfu.identity.handle.admin_record import PUBKEY, SECKEY, parse_reference
 from gongfu.identity.handle.codes import Digest
-from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.handle.wire import Reference, Value
 from gongfu.identity.handle.wire.reader import U32, encode_counted, encode_text
 from gongfu.identity.resolver.administration import Administrator
@@ -28,6 +27,7 @@ from gongfu.identity.resolver.authority import Authority
 from gongfu.identity.resolver.errors import AuthenticationFailed, AuthenticationNeeded
 from gongfu.identity.resolver.http.messages import Request
 from gongfu.identity.resolver.http.sessions import Session, Sessions
+from gongfu.kernel.errors import GongfuError
 from gongfu.kernel.i18n import mark
 
 _TOKEN = r"[-A-Za-z0-9!#$%&'*+.`^_|~]+"  # noqa: S105 - RFC 9110 §5.6.2
@@ -49,7 +49,7 @@ class Claim(msgspec.Struct, frozen=True):
     """The parameters of ``Authorization: Handle``, or the members of a JSON body that says the same."""
 
     version: str = "0"
-    sessionId: str = ""
+    session_id: str = ""
     id: str = ""
     type: str = ""
     cnonce: str = ""
@@ -58,7 +58,7 @@ class Claim(msgspec.Struct, frozen=True):
     salt: str = ""
     iterations: str | int = ""
     length: str | int = ""
-    clientCert: str = ""
+    client_cert: str = ""
 
     @property
     def proving(self) -> bool:
@@ -95,8 +95,8 @@ class Authenticator:
         if header and scheme.lower() != "handle":
             raise _failed(mark("There is no authentication {scheme} here."), scheme=scheme[:40])
         if further is not None and not claim.proving:
-            claim = msgspec.structs.replace(further, sessionId=further.sessionId or claim.sessionId)
-        session = self._session(claim.sessionId)
+            claim = msgspec.structs.replace(further, session_id=further.session_id or claim.session_id)
+        session = self._session(claim.session_id)
         if claim.proving:
             if session is None:
                 raise AuthenticationNeeded(mark("Make a session first: POST /api/sessions."))
@@ -104,9 +104,9 @@ class Authenticator:
             return Caller(who, self._sessions.sign_in(session, who))
         if session is not None and session.who is not None:
             return Caller(session.who, session)
-        if request.certificate is not None and claim.clientCert.lower() != "false":
+        if request.certificate is not None and claim.client_cert.lower() != "false":
             return Caller(self._certificate(request.certificate), session)
-        if claim.clientCert.lower() == "true":
+        if claim.client_cert.lower() == "true":
             raise AuthenticationNeeded(mark("No client certificate came with the connection; it takes HTTPS."))
         return Caller(None, session)
 
@@ -125,7 +125,7 @@ class Authenticator:
             who = parse_reference(claim.id)
             cnonce = octets(claim.cnonce)
             proof = _secret_proof(claim) if claim.type == SECKEY else _signature_proof(claim)
-        except (ValueError, binascii.Error, Malformed) as error:
+        except (ValueError, binascii.Error, GongfuError) as error:
             raise _failed(mark("The proof is malformed.")) from error
         for value in self._authority.keys(who):
             if value.type == claim.type and _made(value, who, nonce, cnonce, proof):
@@ -137,7 +137,9 @@ class Authenticator:
             return None
         session = self._sessions.get(name)
         if session is None:
-            raise AuthenticationNeeded(mark("That session has ended."), remedy=mark("Make a new one: POST /api/sessions."))
+            raise AuthenticationNeeded(
+                mark("That session has ended."), remedy=mark("Make a new one: POST /api/sessions.")
+            )
         return session
 
     def _basic(self, request: Request, encoded: str) -> Administrator:
@@ -151,7 +153,7 @@ class Authenticator:
                 handle, colon, secret = secret.partition(b":")
                 user += b":" + handle
             who = parse_reference(unquote(user.decode()))
-        except (ValueError, binascii.Error, Malformed) as error:
+        except (ValueError, binascii.Error, GongfuError) as error:
             raise _failed(mark("The user name has to be index:handle, percent-encoded.")) from error
         if not colon:
             raise _failed(mark("The user name has to be index:handle, percent-encoded."))
@@ -168,7 +170,7 @@ class Authenticator:
             ]
             who = parse_reference(names[0] if names else "")
             key = keys.PublicKey(certificate.public_key()).encode()  # type: ignore[arg-type] # others raise TypeError
-        except (ValueError, TypeError, AttributeError, Malformed) as error:
+        except (ValueError, TypeError, AttributeError, GongfuError) as error:
             raise _failed(mark("The certificate's subject has to be UID or CN index:handle.")) from error
         for value in self._authority.keys(who):
             if value.type == PUBKEY and _same_key(value, key):
@@ -195,7 +197,8 @@ def read_claim(parameters: str) -> Claim:
 def claim_from(found: Mapping[str, str]) -> Claim:
     """A claim from parameters whose names are in any case; unknown ones are ignored."""
     lower = {name.lower(): value for name, value in found.items()}
-    return Claim(**{name: lower[name.lower()] for name in Claim.__struct_fields__ if name.lower() in lower})
+    plain = {name: name.replace("_", "") for name in Claim.__struct_fields__}
+    return Claim(**{name: lower[key] for name, key in plain.items() if key in lower})
 
 
 def _made(value: Value, who: Reference, nonce: bytes, cnonce: bytes, proof: bytes) -> bool:
@@ -203,14 +206,14 @@ def _made(value: Value, who: Reference, nonce: bytes, cnonce: bytes, proof: byte
         if value.type == SECKEY:
             return proofs.check_secret(value.data, nonce, cnonce, proof)
         return proofs.check_signature(keys.decode(value.data), who, nonce, cnonce, proof)
-    except Malformed:
+    except GongfuError:
         return False
 
 
 def _same_key(value: Value, encoded: bytes) -> bool:
     try:
         return value.data == encoded or keys.decode(value.data).encode() == encoded
-    except Malformed:
+    except GongfuError:
         return False
 
 
@@ -237,5 +240,5 @@ def octets(text: str) -> bytes:
     return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
 
 
-def _failed(message: str, **values: object) -> AuthenticationFailed:
+def _failed(message: str, **values: str) -> AuthenticationFailed:
     return AuthenticationFailed(message, **values)

@@ -58,6 +58,7 @@ class HttpServer:
         self._limit = limit
         self._open: dict[Connection, None] = {}
         self.stopping = False
+        self._last_gone = asyncio.Event()
 
     @contextlib.asynccontextmanager
     async def serving(self, sock: socket.socket) -> AsyncIterator[None]:
@@ -72,10 +73,11 @@ class HttpServer:
             server.close()
             for connection in list(self._open):
                 connection.finish()
+            if not self._open:
+                self._last_gone.set()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_DRAIN_SECONDS):
-                    while self._open:
-                        await asyncio.sleep(0.02)
+                    await self._last_gone.wait()
             sweeper.cancel()
             for connection in list(self._open):
                 connection.abort()
@@ -90,6 +92,8 @@ class HttpServer:
     def closed(self, connection: Connection) -> None:
         """A connection has ended."""
         self._open.pop(connection, None)
+        if self.stopping and not self._open:
+            self._last_gone.set()
 
     async def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """One look a second at all deadlines costs less than a timer for every request."""
@@ -123,7 +127,7 @@ class Connection(asyncio.Protocol):
     # --- what asyncio calls ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if peer else ""

@@ -81,7 +81,7 @@ class Response:
 
 
 def read_head(head: bytes) -> tuple[Request, int]:
-    """Request without its body, and the body's length; ``head`` ends before the empty line. Raises :class:`BadRequest`."""
+    """Request without its body, and the body's length; ``head`` lacks the empty line. Raises :class:`BadRequest`."""
     first, *lines = head.split(b"\r\n")
     found = _REQUEST.fullmatch(first)
     if found is None:

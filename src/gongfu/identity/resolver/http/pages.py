@@ -21,6 +21,7 @@ from gongfu.kernel.i18n import mark, translate
 HTML = b"text/html;charset=UTF-8"
 MAX_ALIASES = 5
 """HS_ALIAS values followed one after another."""
+_NOT_THERE = (ResponseCode.NOT_RESPONSIBLE, ResponseCode.VALUES_NOT_FOUND)
 _SAFE = [
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
@@ -33,11 +34,7 @@ def page(administration: Administration, handle: str, asked: Parameters, languag
     try:
         values = _followed(administration, handle)
     except GongfuError as error:
-        status = STATUS.get(ResponseCode(error.handle_code), 500)
-        if error.handle_code == ResponseCode.NOT_RESPONSIBLE:
-            status = 404
-        text = translate(mark("The node cannot answer now."), language) if isinstance(error, Unavailable) else error.text(language)
-        return _document(handle, f"<p>{html.escape(text)}</p>", language, status)
+        return refusal(error, language, handle)
     if not asked.flag("noredirect"):
         address = _address(values)
         if address:
@@ -49,6 +46,15 @@ def page(administration: Administration, handle: str, asked: Parameters, languag
         f"<th>{html.escape(translate(name, language))}</th>" for name in (mark("Index"), mark("Type"), mark("Data"))
     )
     return _document(handle, f"<table border='1'><tr>{heads}</tr>{rows}</table>", language, 200)
+
+
+def refusal(error: GongfuError, language: str, handle: str = "") -> Response:
+    """A page that says why there is none."""
+    status = 404 if error.handle_code in _NOT_THERE else STATUS.get(ResponseCode(error.handle_code), 500)
+    text = error.text(language)
+    if isinstance(error, Unavailable):  # the operator's business
+        text = translate(mark("The node cannot answer now."), language)
+    return _document(handle, f"<p>{html.escape(text)}</p>", language, status)
 
 
 def preferred(accept: bytes) -> str:
@@ -91,7 +97,9 @@ def _web(text: str) -> bool:
 
 def _shown(value: Value) -> str:
     text = html.escape(value.text[:10_000])
-    return f'<a rel="noreferrer" href="{html.escape(value.text.strip())}">{text}</a>' if _web(value.text.strip()) else text
+    return (
+        f'<a rel="noreferrer" href="{html.escape(value.text.strip())}">{text}</a>' if _web(value.text.strip()) else text
+    )
 
 
 def _document(handle: str, body: str, language: str, status: int) -> Response:

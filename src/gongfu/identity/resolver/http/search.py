@@ -49,7 +49,9 @@ class Search:
     def answer(self, who: Administrator | None, asked: Parameters) -> Response:
         """A JSON array of identifiers; raises :class:`AuthenticationNeeded`, :class:`Malformed`."""
         if who is None:
-            raise AuthenticationNeeded(mark("Searching needs an administrator."), remedy=mark("Send Basic credentials."))
+            raise AuthenticationNeeded(
+                mark("Searching needs an administrator."), remedy=mark("Send Basic credentials.")
+            )
         wanted = [(kind.upper(), _pattern(text)) for kind, text in asked.pairs() if kind not in _RESERVED]
         if not wanted:
             raise Malformed(mark("Name what to search for, such as URL=https://example.com/*."))

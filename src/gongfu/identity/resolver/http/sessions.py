@@ -5,6 +5,8 @@ Kept in an LMDB of its own that never waits for the disk: a session lost in a po
 
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -21,10 +23,14 @@ from gongfu.kernel.i18n import mark
 FOLDER = "identity-sessions"
 LIFETIME = 1_800
 """Seconds a session lives after it was made or signed in."""
+TOKEN_LIFETIME = 86_400
+"""Seconds a bearer token lives (24 hours, as the enterprise nodes' documentation says)."""
 MOST = 20_000
 """Sessions at once; anybody can make one, so there is an end to it."""
 _MAP = 64 * 2**20
 _SWEEP = 500
+_ID = re.compile(rb"[0-9a-f]{32}")
+_SECRET = b"secret"  # no session's id, which are hexadecimal
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
@@ -76,17 +82,17 @@ class Sessions:
     def get(self, name: str) -> Session | None:
         """The session with that id, None when there is none or it has ended."""
         key = name.encode(errors="replace")
-        if not 0 < len(key) <= 64:
+        if len(key) != 32 or not _ID.fullmatch(key):
             return None
         with self._env.begin() as txn:
             octets = txn.get(key)
         session = self._decode(octets) if octets else None
         return session if session and session.expires > self._clock() else None
 
-    def sign_in(self, session: Session, who: Administrator) -> Session:
+    def sign_in(self, session: Session, who: Administrator, lifetime: int = LIFETIME) -> Session:
         """``who`` has signed the nonce: the session is his, and the nonce is spent."""
         place = who.reference
-        signed = Session(session.id, secrets.token_bytes(16), self._expiry(), place.handle, place.index)
+        signed = Session(session.id, secrets.token_bytes(16), self._expiry(lifetime), place.handle, place.index)
         with self._env.begin(write=True) as txn:
             self._put(txn, signed)
         return signed
@@ -96,8 +102,29 @@ class Sessions:
         with self._env.begin(write=True) as txn:
             txn.delete(session.id.encode())
 
-    def _expiry(self) -> int:
-        return int(self._clock()) + LIFETIME
+    def spend(self, what: bytes, lifetime: int) -> bool:
+        """Whether ``what`` (a nonce) is used for the first time; it is remembered for ``lifetime`` seconds."""
+        name = "spent" + hashlib.sha256(what).hexdigest()[:48]
+        with self._env.begin(write=True) as txn:
+            octets = txn.get(name.encode())
+            if octets and self._decode(octets).expires > self._clock():
+                return False
+            self._put(txn, Session(name, b"", self._expiry(lifetime)))
+        return True
+
+    @property
+    def secret(self) -> bytes:
+        """32 random octets that all workers of this node share."""
+        with self._env.begin(write=True) as txn:
+            octets = txn.get(_SECRET)
+            if octets:
+                return self._decode(octets).nonce
+            made = Session(_SECRET.decode(), secrets.token_bytes(32), 2**62)
+            self._put(txn, made)
+        return made.nonce
+
+    def _expiry(self, lifetime: int = LIFETIME) -> int:
+        return int(self._clock()) + lifetime
 
     def _put(self, txn: lmdb.Transaction, session: Session) -> None:
         txn.put(session.id.encode(), msgspec.msgpack.encode(session))

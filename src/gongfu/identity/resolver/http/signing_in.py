@@ -32,15 +32,15 @@ _decode_claim = msgspec.json.Decoder(dict[str, str | int | bool | None]).decode
 _encode = msgspec.json.Encoder().encode
 
 
-class State(msgspec.Struct, omit_defaults=True):
+class State(msgspec.Struct, omit_defaults=True, rename="camel"):
     """What is told of a session."""
 
-    sessionId: str
+    session_id: str
     nonce: str
     authenticated: bool | None = None
     id: str | None = None
-    serverAlg: str | None = None
-    serverSignature: str | None = None
+    server_alg: str | None = None
+    server_signature: str | None = None
 
 
 class SigningIn:
@@ -88,19 +88,21 @@ class SigningIn:
             return self._refused(Malformed(mark("The proof is malformed.")))
         except GongfuError as error:
             return self._refused(error)
-        return respond(Answer(ResponseCode.SUCCESS, handle=who.handle, verificationResult=found is not None))
+        return respond(Answer(ResponseCode.SUCCESS, handle=who.handle, verification_result=found is not None))
 
     def _create(self, request: Request, claim: Claim) -> Response:
-        caller = self._authenticator.caller(request, msgspec.structs.replace(claim, sessionId="")) if not (
-            claim.proving
-        ) else Caller()
+        caller = (
+            self._authenticator.caller(request, msgspec.structs.replace(claim, session_id=""))
+            if not (claim.proving)
+            else Caller()
+        )
         session = self._sessions.create()
         if caller.who is not None:
             session = self._sessions.sign_in(session, caller.who)
         return self._shown(session, claim, status=201)
 
     def _one(self, request: Request, claim: Claim, name: str) -> Response:
-        further = msgspec.structs.replace(claim, sessionId=name) if name else claim
+        further = msgspec.structs.replace(claim, session_id=name) if name else claim
         caller = self._authenticator.caller(request, further)
         session = caller.session
         if session is None:
@@ -120,9 +122,9 @@ class SigningIn:
             state.authenticated, state.id = True, str(session.who)
         if claim.cnonce and not claim.proving:
             key = self._node_key()
-            state.serverAlg = key.digest(VERSION)
-            signature = key.sign(session.nonce + from_base64(claim.cnonce), state.serverAlg)
-            state.serverSignature = base64.b64encode(signature).decode()
+            state.server_alg = key.digest(VERSION)
+            signature = key.sign(session.nonce + from_base64(claim.cnonce), state.server_alg)
+            state.server_signature = base64.b64encode(signature).decode()
         return Response(status, _encode(state))
 
 

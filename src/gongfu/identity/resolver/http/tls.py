@@ -1,9 +1,9 @@
 """TLS for the HTTP door, with client certificates that nobody but their owner has signed.
 
-A Handle administrator's certificate is self-signed: it is believed because its key is the one in his HS_PUBKEY value, not
-because of an authority. OpenSSL has to accept whatever certificate comes, and prove only that the client holds its key.
-Python's ``ssl`` has no hook for that, so each connection has a context of its own, whose trust store is given the
-client's certificate as soon as it has been read, before it is verified.
+A Handle administrator's certificate is self-signed: it is believed because its key is the one in his HS_PUBKEY value,
+not because of an authority. OpenSSL has to accept whatever certificate comes, and prove only that the client holds
+its key. Python's ``ssl`` has no hook for that, so each connection has a context of its own, whose trust store is
+given the client's certificate as soon as it has been read, before it is verified.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class TlsSession:
 
 
 def _first_certificate(data: bytes) -> bytes | None:
-    """The client's own certificate, DER, from a whole Certificate message; None when there is none or it is malformed."""
+    """The client's own certificate, DER, from a whole Certificate message; None when it holds none that can be read."""
     for start in (4 + 1 + data[4] if len(data) > 4 else 0, 4):  # TLS 1.3 has a context before the list, 1.2 has not
         total = int.from_bytes(data[start : start + 3], "big")
         length = int.from_bytes(data[start + 3 : start + 6], "big")
@@ -125,7 +125,7 @@ def _first_certificate(data: bytes) -> bytes | None:
 
 
 def prepare(home: Path, certificate: str, key: str, names: list[str]) -> Tls | None:
-    """TLS as the settings say: none, from files, or with a certificate signed here for ``names`` and kept in ``home``."""
+    """TLS as the settings say: none, from files, or with a certificate signed here for ``names``, kept in ``home``."""
     if not certificate:
         return None
     if certificate != SELF_SIGNED:
@@ -170,6 +170,6 @@ def _alternative(name: str) -> x509.GeneralName:
 
 def _write_new(path: Path, data: bytes) -> None:
     partial = path.with_suffix(".partial")
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(data)
     partial.replace(path)

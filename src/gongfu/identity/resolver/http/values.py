@@ -10,12 +10,13 @@ from functools import lru_cache
 
 import msgspec
 
-from gongfu.identity.handle import admin_record, wire
-from gongfu.identity.handle.admin_record import ADMIN, SECKEY, VLIST, AdminPermission, AdminRecord
+from gongfu.identity.handle import admin_record, site, site_json, wire
+from gongfu.identity.handle.admin_record import ADMIN, PUBKEY, SECKEY, VLIST, AdminPermission, AdminRecord
 from gongfu.identity.handle.codes import Permission, TtlType
-from gongfu.identity.handle.errors import Malformed
+from gongfu.identity.handle.errors import BadKey, Malformed
 from gongfu.identity.handle.wire import Value
 from gongfu.identity.resolver.errors import BadValue
+from gongfu.identity.resolver.http import key_json
 from gongfu.kernel.i18n import mark
 
 USUAL = Permission.ADMIN_READ | Permission.ADMIN_WRITE | Permission.PUBLIC_READ
@@ -113,7 +114,7 @@ def data_of(value: Value) -> Data:
     else:
         try:
             return structured(value.data)
-        except Malformed:
+        except (Malformed, BadKey):
             return _octets(value.data)
     try:
         text = value.data.decode()
@@ -123,7 +124,7 @@ def data_of(value: Value) -> Data:
 
 
 def from_json(body: bytes) -> tuple[Value, ...]:
-    """Values of an array, of an object with ``values``, or a single one; raises :class:`Malformed`, :class:`BadValue`."""
+    """Values of an array, an object with ``values``, or a single one; raises :class:`Malformed`, :class:`BadValue`."""
     try:
         start = body.lstrip()[:1]
         if start == b"[":
@@ -184,10 +185,14 @@ def octets_of(data: Data, index: int) -> bytes:
                 return bytes.fromhex(_decode_text(data.value))
             case "admin":
                 return _admin_octets(_decode_admin(data.value))
+            case "site":
+                return site.encode(site_json.from_json(bytes(data.value)))
+            case "key":
+                return key_json.from_json(data.value)
             case "vlist":
                 places = _decode_places(data.value)
                 return admin_record.encode_references([_reference(place) for place in places])
-    except (msgspec.DecodeError, binascii.Error, ValueError, Malformed) as error:
+    except (msgspec.DecodeError, binascii.Error, ValueError, Malformed, BadKey) as error:
         raise BadValue(
             mark("Value {index} is no {format}: {reason}."), index=index, format=data.format, reason=str(error)[:200]
         ) from error
@@ -209,7 +214,9 @@ def _seconds(text: str) -> int:
     try:
         read = dt.datetime.fromisoformat(text)
     except ValueError as error:
-        raise BadValue(mark("{text} is no time."), remedy=mark("Write it as 2030-01-31T00:00:00Z."), text=text[:40]) from error
+        raise BadValue(
+            mark("{text} is no time."), remedy=mark("Write it as 2030-01-31T00:00:00Z."), text=text[:40]
+        ) from error
     return int((read if read.tzinfo else read.replace(tzinfo=dt.UTC)).timestamp())
 
 
@@ -228,7 +235,22 @@ def _vlist(data: bytes) -> Data:
     return Data("vlist", msgspec.Raw(_encode([Place(member.handle, member.index) for member in members])))
 
 
-_STRUCTURED = {ADMIN: _admin, VLIST: _vlist, SECKEY: _octets}
+def _site(data: bytes) -> Data:
+    return Data("site", msgspec.Raw(site_json.to_json(site.decode(data))))
+
+
+def _key(data: bytes) -> Data:
+    return Data("key", msgspec.Raw(key_json.to_json(data)))
+
+
+_STRUCTURED = {
+    ADMIN: _admin,
+    VLIST: _vlist,
+    SECKEY: _octets,
+    PUBKEY: _key,
+    "HS_SITE": _site,
+    "HS_SITE.PREFIX": _site,
+}
 
 
 def _admin_octets(admin: AdminJson) -> bytes:
