@@ -96,7 +96,8 @@ def test_credentials_from_a_file(node, tmp_path: Path) -> None:
     file = tmp_path / "credentials.json"
     file.write_text(
         f'{{"client": "rest", "handle_server_url": "{node.secure_url}", "username": "300:0.NA/88.118.1",'
-        f' "password": "one", "prefix": "88.118.1", "handleowner": "300:0.NA/88.118.1", "HTTPS_verify": "{node.authority}"}}'
+        f' "password": "one", "prefix": "88.118.1", "handleowner": "300:0.NA/88.118.1",'
+        f' "HTTPS_verify": "{node.authority}"}}'
     )
     client = RESTHandleClient.instantiate_with_credentials(PIDClientCredentials.load_from_JSON(str(file)))
     client.register_handle("88.118.1/from-file", "https://example.com/f")
