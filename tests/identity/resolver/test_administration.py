@@ -341,6 +341,18 @@ def test_prefixes_are_allotted_listed_and_taken_back_by_the_node(desk: Administr
     assert code(lambda: desk.list_handles(seven, "88.118.7")) == 301
 
 
+def test_the_top_node_allots_secondary_prefixes(store: IdentifierStore) -> None:
+    store.home("88")
+    found(store, "88", b"top")
+    top = Administration(store, node_prefix="88")
+    who = top.authenticate_secret(Reference("0.NA/88", 300), b"top")
+    top.create(who, "0.NA/88.119", [admin(Reference("0.NA/88.119", 300), ALL), key(b"below")])
+    below = top.authenticate_secret(Reference("0.NA/88.119", 300), b"below")
+    assert code(lambda: top.create(below, "0.NA/88.120", [URL])) == 400
+    top.modify_values(below, "0.NA/88.119", [key(b"changed")])  # its own administrators change it
+    assert top.homed(who) == ["88"]
+
+
 def test_identifiers_are_listed_page_by_page(desk: Administration, owner: Administrator) -> None:
     for number in range(5):
         desk.create(owner, f"{PREFIX}/{number}", [URL])

@@ -119,16 +119,15 @@ def _bind_recursive(settings: Settings) -> tuple[socket.socket, socket.socket]:
 async def _worker(settings: Settings, sockets: _Sockets, counters: Counters) -> AsyncIterator[None]:
     udp, tcp, web = sockets
     store = open_store(settings.home)
+    node_prefix = settings.top_prefix if "top" in settings.roles else settings.identifier_prefix
     administration = Administration(
         store,
-        node_prefix=settings.identifier_prefix,
+        node_prefix=node_prefix,
         registrations=lambda prefix: store.limits(prefix).registrations,
     )
     desk = assemble(store, administration, key=keys.node_key(settings.home))
     server = TcpServer(Answerer(store, counters, Transport.TCP, desk))
-    http = HttpService(
-        settings.home, store, administration, counters, node_prefix=settings.identifier_prefix, tls=_tls(settings)
-    )
+    http = HttpService(settings.home, store, administration, counters, node_prefix=node_prefix, tls=_tls(settings))
     with contextlib.closing(udp):
         async with server.serving(tcp), http.serving(web):
             with serve_udp(udp, Answerer(store, counters, Transport.UDP, desk)):
