@@ -24,6 +24,7 @@ from gongfu.identity.handle.names import prefix_handle
 from gongfu.identity.handle.wire import Reference, Value
 from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.store import IdentifierStore
+from gongfu.identity.resolver import founding
 from gongfu.identity.resolver.administration import Administration, Administrator
 from gongfu.kernel.errors import GongfuError
 
@@ -351,6 +352,18 @@ def test_the_top_node_allots_secondary_prefixes(store: IdentifierStore) -> None:
     assert code(lambda: top.create(below, "0.NA/88.120", [URL])) == 400
     top.modify_values(below, "0.NA/88.119", [key(b"changed")])  # its own administrators change it
     assert top.homed(who) == ["88"]
+
+
+def test_the_first_administrator_is_founded_and_his_key_renewed(store: IdentifierStore) -> None:
+    store.home(PREFIX)
+    who, secret = founding.found(store, PREFIX)
+    desk = Administration(store)
+    desk.create(desk.authenticate_secret(who, secret.encode()), f"{PREFIX}/a", [URL])
+    again, renewed = founding.found(store, PREFIX)
+    assert again == who == OWNER
+    assert code(lambda: desk.authenticate_secret(who, secret.encode())) == 403
+    desk.delete(desk.authenticate_secret(who, renewed.encode()), f"{PREFIX}/a")
+    assert [value.type for value in desk.resolve(f"0.NA/{PREFIX}")] == ["HS_ADMIN"]
 
 
 def test_identifiers_are_listed_page_by_page(desk: Administration, owner: Administrator) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import subprocess
 import warnings
 from pathlib import Path
 
@@ -122,3 +125,25 @@ def test_wrong_passwords_and_other_people_change_nothing(node) -> None:
         RESTHandleClient.instantiate_for_read_and_search(
             node.secure_url, "300:0.NA/88.118.1", "wrong", HTTPS_verify=node.authority
         ).search_handle(URL="*")
+
+
+DOCUMENTS = Path(__file__).resolve().parents[4] / "docs"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_example_of_the_documentation_runs(node, language: str) -> None:
+    text = (DOCUMENTS / language / "identifiers.md").read_text(encoding="utf-8")
+    [example] = [part for part in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "pyhandle" in part]
+    example = example.replace("http://127.0.0.1:8000", node.url).replace("SECRET", "one")
+    exec(compile(example, f"docs/{language}/identifiers.md", "exec"), {})
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_commands_of_the_documentation_run(node, language: str) -> None:
+    text = (DOCUMENTS / language / "identifiers.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^ {4}(curl .*/EXAMPLE-1.*)$", text, re.MULTILINE)
+    assert len(commands) == 3
+    for written in commands:
+        command = written.replace("http://127.0.0.1:8000", node.url).replace("SECRET", "one")
+        done = subprocess.run(["curl", "-sS", *shlex.split(command)[1:]], capture_output=True, text=True, check=True)
+        assert '"responseCode":1,' in done.stdout

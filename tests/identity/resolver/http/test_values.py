@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gongfu.identity.handle import keys
+from gongfu.identity.handle import keys, wire
 from gongfu.identity.handle.admin_record import PUBKEY
 from gongfu.identity.handle.codes import Permission, TtlType
 from gongfu.identity.handle.wire import Reference, Value
-from gongfu.identity.resolver.http import key_json, values
+from gongfu.identity.resolver.http import answers, key_json, values
 from gongfu.kernel.errors import GongfuError
 
 numbers = st.integers(0, 2**32 - 1)
@@ -35,6 +35,25 @@ stored = st.builds(
 @given(st.lists(stored, max_size=4))
 def test_what_is_written_is_read(found: list[Value]) -> None:
     assert values.from_json(b'{"values":' + values.to_json(found) + b"}") == tuple(found)
+
+
+usual = st.builds(Value, st.integers(1, 2**31 - 1), st.sampled_from(["URL", "名"]), text.map(str.encode), numbers)
+
+
+@given(st.lists(st.one_of(usual, stored), max_size=4))
+def test_the_short_way_says_what_the_long_way_says(found: list[Value]) -> None:
+    octets = wire.encode_values(found)
+    short = answers._plain_values(len(found), octets[4:])
+    assert short in (None, values.to_json(found))
+    if found and all(value.permissions == values.USUAL and value.type in ("URL", "名") for value in found):
+        plain = all(value.ttl_type is TtlType.RELATIVE and not value.references for value in found)
+        assert (short is not None) or not plain or not _text(found)
+
+
+def _text(found: list[Value]) -> bool:
+    with contextlib.suppress(UnicodeDecodeError):
+        return all(value.data.decode() is not None for value in found)
+    return False
 
 
 @given(st.binary(max_size=100))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import struct
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -31,6 +33,9 @@ _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: " + JSON + b"\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: %d\r\n\r\n"
 )
+_VALUE = struct.Struct(">IIBIBI")  # index, timestamp, ttl type, ttl, permissions, length of the type
+_NONE = bytes(4)  # no references
+_SHOWN = b'{"index":%d,"type":%s,"data":{"format":"string","value":%s},"ttl":%d,"timestamp":"%s"}'
 _BODY = b'{"responseCode":1,"handle":%s,"values":%s}'
 
 STATUS = {
@@ -85,12 +90,46 @@ class Quick:
             return None
         if not homed or stored is None:
             return None
-        found = records.decode(key, stored).public
-        if not found:
-            return None
-        body = _BODY % (_encode(handle), value_json.to_json(found))
+        values = _plain_values(*records.public_slice(stored))
+        if values is None:
+            found = records.decode(key, stored).public
+            if not found:
+                return None
+            values = value_json.to_json(found)
+        body = _BODY % (_encode(handle), values)
         self._counters.answered(Transport.HTTP, ResponseCode.SUCCESS)
         return _HEAD % len(body) + body
+
+
+def _plain_values(count: int, octets: bytes) -> bytes | None:
+    """A JSON array straight from the stored octets, None when a value needs more than text, usual rights and a time.
+
+    The same as :func:`values.to_json` gives, at a quarter of the cost; a test compares them.
+    """
+    if count < 1:
+        return None
+    shown = []
+    at = 0
+    for _ in range(count):
+        index, timestamp, ttl_type, ttl, permissions, size = _VALUE.unpack_from(octets, at)
+        at += _VALUE.size
+        kind = octets[at : at + size]
+        at += size + 4
+        end = at + int.from_bytes(octets[at - 4 : at], "big")
+        if ttl_type or permissions != value_json.USUAL or octets[end : end + 4] != _NONE or kind[:3] == b"HS_":
+            return None
+        try:
+            text = octets[at:end].decode()
+        except UnicodeDecodeError:
+            return None
+        shown.append(_SHOWN % (index, _type(kind), _encode(text), ttl, value_json.moment(timestamp).encode()))
+        at = end + 4
+    return b"[" + b",".join(shown) + b"]"
+
+
+@lru_cache(maxsize=1024)
+def _type(kind: bytes) -> bytes:
+    return _encode(kind.decode())
 
 
 def path_handle(target: bytes) -> str:
