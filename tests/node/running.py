@@ -25,6 +25,7 @@ PORTS = [
     "supervisor",
     "gateway",
     "resolver",
+    "handle_http",
     "worker",
     "simulator",
     "mqtt",

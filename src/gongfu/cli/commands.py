@@ -138,6 +138,17 @@ def _tools(app: typer.Typer) -> None:
         answer = ask(identifier, host=host or settings.host, port=port or settings.handle_port, tcp=tcp)
         show.resolution(answer)
 
+    @app.command(help=translate(mark("Give a prefix a secret key for its administrator, shown only this once.")))
+    def administrator(
+        prefix: Annotated[str, typer.Argument(help=translate(mark("Such as 88.118.1.")))],
+        index: Annotated[int, typer.Option(min=1, help=translate(mark("Index at which the key stands.")))] = 300,
+    ) -> None:
+        from gongfu.identity.registry.store import open_store
+        from gongfu.identity.resolver.founding import found
+
+        who, secret = found(open_store(cli.node_settings().home), prefix, index, actor="gongfu administrator")
+        sys.stdout.write(f"{who.index}:{who.handle}\n{secret}\n")
+
     @app.command(help=translate(mark("Turn a recorded CSV file into a live device.")))
     def replay(
         file: Annotated[Path, typer.Argument(help=translate(mark("CSV file: a time column, then one column a tag.")))],

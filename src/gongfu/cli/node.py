@@ -113,6 +113,10 @@ def addresses(settings: Settings) -> list[tuple[str, str]]:
         (translate(mark("API")), f"{settings.url}/api/v1/docs"),
         (translate(mark("Handle resolver")), f"hdl://{settings.host}:{settings.handle_port} (UDP, TCP)"),
     ]
+    web = "https" if settings.tls_certificate else "http"
+    found.append(
+        (translate(mark("Handle HTTP API")), f"{web}://{settings.host}:{settings.handle_http_port}/api/handles")
+    )
     if "recursive" in settings.roles:
         address = f"hdl://{settings.host}:{settings.recursive_port} (UDP, TCP)"
         found.append((translate(mark("Recursive resolver")), address))

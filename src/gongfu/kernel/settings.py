@@ -86,6 +86,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """MQTT devices connect here."""
     handle_port: int = 2641
     """Handle protocol, UDP and TCP (IANA: 2641)."""
+    handle_http_port: int = 8000
+    """Handle HTTP/JSON API (Handle.Net: 8000); with ``tls_certificate`` HTTPS on the same port."""
     recursive_port: int = 3641
     """Recursive resolution, UDP and TCP, on a node with that role (national system: 3641)."""
     simulator_base_port: int = 8620
@@ -111,6 +113,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Address of the recursive resolver that the console asks for paths; default: this node's own, if it is one."""
     recursive_cache_bytes: int = 256_000_000
     """Memory that a recursive resolver uses for what it has learnt."""
+    tls_certificate: str = ""
+    """Certificate of the Handle HTTP API: path of a PEM file, or self-signed to have one made; empty for plain HTTP."""
+    tls_key: str = ""
+    """Path of the PEM file with its private key; default: the certificate's file."""
     resolver_workers: int = 1
     """Resolver processes that share the port."""
     retention_bus_bytes: int = 2_000_000_000

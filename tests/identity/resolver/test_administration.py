@@ -24,6 +24,7 @@ from gongfu.identity.handle.names import prefix_handle
 from gongfu.identity.handle.wire import Reference, Value
 from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.store import IdentifierStore
+from gongfu.identity.resolver import founding
 from gongfu.identity.resolver.administration import Administration, Administrator
 from gongfu.kernel.errors import GongfuError
 
@@ -339,6 +340,30 @@ def test_prefixes_are_allotted_listed_and_taken_back_by_the_node(desk: Administr
     desk.unhome(node, "88.118.7")
     assert code(lambda: desk.unhome(node, "88.118.7")) == 301
     assert code(lambda: desk.list_handles(seven, "88.118.7")) == 301
+
+
+def test_the_top_node_allots_secondary_prefixes(store: IdentifierStore) -> None:
+    store.home("88")
+    found(store, "88", b"top")
+    top = Administration(store, node_prefix="88")
+    who = top.authenticate_secret(Reference("0.NA/88", 300), b"top")
+    top.create(who, "0.NA/88.119", [admin(Reference("0.NA/88.119", 300), ALL), key(b"below")])
+    below = top.authenticate_secret(Reference("0.NA/88.119", 300), b"below")
+    assert code(lambda: top.create(below, "0.NA/88.120", [URL])) == 400
+    top.modify_values(below, "0.NA/88.119", [key(b"changed")])  # its own administrators change it
+    assert top.homed(who) == ["88"]
+
+
+def test_the_first_administrator_is_founded_and_his_key_renewed(store: IdentifierStore) -> None:
+    store.home(PREFIX)
+    who, secret = founding.found(store, PREFIX)
+    desk = Administration(store)
+    desk.create(desk.authenticate_secret(who, secret.encode()), f"{PREFIX}/a", [URL])
+    again, renewed = founding.found(store, PREFIX)
+    assert again == who == OWNER
+    assert code(lambda: desk.authenticate_secret(who, secret.encode())) == 403
+    desk.delete(desk.authenticate_secret(who, renewed.encode()), f"{PREFIX}/a")
+    assert [value.type for value in desk.resolve(f"0.NA/{PREFIX}")] == ["HS_ADMIN"]
 
 
 def test_identifiers_are_listed_page_by_page(desk: Administration, owner: Administrator) -> None:

@@ -55,6 +55,7 @@ def started(home: Path, *, workers: int = 1, handle_port: int = 0) -> Iterator[t
         "GONGFU_HOME": str(home),
         "GONGFU_HANDLE_PORT": str(port),
         "GONGFU_RESOLVER_PORT": str(health),
+        "GONGFU_HANDLE_HTTP_PORT": str(free_port()),
         "GONGFU_RESOLVER_WORKERS": str(workers),
     }
     process = subprocess.Popen([sys.executable, program], env=environment, stdout=subprocess.PIPE, text=True)

@@ -20,6 +20,8 @@ from gongfu.kernel.i18n import mark
 
 MAX_LENGTH = 255
 """Octets of a registered identifier in UTF-8."""
+TOP = "88"
+"""The prefix of the national system, below which secondary prefixes are allotted."""
 PREFIXES = "0.NA"
 """Under this stand the handles of prefixes: ``0.NA/88.118`` says who administers 88.118 and where it is served."""
 _SECONDARY = re.compile(r"88\.[0-9]{1,10}")
@@ -90,7 +92,7 @@ def parse_any(text: str) -> Handle:
 
 def prefix_handle(prefix: str) -> Handle:
     """The handle that says who administers ``prefix`` and where it is served; raises :class:`BadHandle`."""
-    return Handle(PREFIXES, parse_prefix(prefix))
+    return Handle(PREFIXES, prefix if prefix == TOP else parse_prefix(prefix))
 
 
 def is_secondary(prefix: str) -> bool:
@@ -104,7 +106,7 @@ def is_enterprise(prefix: str) -> bool:
 
 
 def parent(prefix: str) -> str:
-    """The secondary prefix above an enterprise prefix."""
+    """The prefix above a secondary or an enterprise prefix."""
     return prefix.rpartition(".")[0]
 
 

@@ -20,7 +20,7 @@ from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.store import IdentifierStore
 from gongfu.identity.resolver import edits
 from gongfu.identity.resolver.authority import Administrator as Administrator
-from gongfu.identity.resolver.authority import Authority, Elsewhere, above_prefix, nowhere
+from gongfu.identity.resolver.authority import Authority, Elsewhere, nowhere
 from gongfu.identity.resolver.checks import checked
 from gongfu.identity.resolver.errors import (
     HandleExists,
@@ -230,7 +230,7 @@ class Administration:
 
     def _serve(self, handle: Handle, *, to_register: bool = False) -> None:
         """Raises unless this node answers for ``handle``: its prefix, for the handle of a prefix the one above it."""
-        above = above_prefix(handle)
+        above = self.authority.above(handle)
         if any(self._store.lookup(f"{prefix}/".upper().encode())[0] for prefix in {handle.prefix, above}):
             return
         if to_register and self._store.count(handle.prefix):

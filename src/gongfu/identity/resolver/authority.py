@@ -95,9 +95,21 @@ class Authority:
 
     def require_prefix(self, who: Administrator | None, handle: Handle, needed: AdminPermission) -> None:
         """The same for what the administrators of the prefix of ``handle`` may do; that of a prefix is its parent."""
-        above = names.prefix_handle(above_prefix(handle))
+        above = names.prefix_handle(self.above(handle))
         record = self._store.get(above)
         self._require(who, str(above), record.values if record else self._elsewhere(str(above)), needed)
+
+    def above(self, handle: Handle) -> str:
+        """The prefix whose administrators create ``handle``: for a prefix that above it, where that is served here.
+
+        The highest prefix of a node is its own: who administers 88.118 may change 0.NA/88.118, unless this is the top.
+        """
+        if handle.prefix.upper() != names.PREFIXES:
+            return handle.prefix
+        parent = names.parent(handle.suffix)
+        if names.is_enterprise(handle.suffix) or (parent and self._store.lookup(f"{parent}/".encode())[0]):
+            return parent
+        return handle.suffix
 
     def _require(
         self, who: Administrator | None, handle: str, values: Iterable[Value], needed: AdminPermission
@@ -151,13 +163,6 @@ class Authority:
         except BadHandle:
             record = None  # of another node, with other rules for names
         return record.values if record else self._elsewhere(handle)
-
-
-def above_prefix(handle: Handle) -> str:
-    """The prefix whose administrators create ``handle``: for a prefix that above it, the topmost being its own."""
-    if handle.prefix.upper() != names.PREFIXES:
-        return handle.prefix
-    return names.parent(handle.suffix) if names.is_enterprise(handle.suffix) else handle.suffix
 
 
 def _admin(value: Value) -> admin_record.AdminRecord | None:

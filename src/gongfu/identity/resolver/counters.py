@@ -32,6 +32,7 @@ class Transport(IntEnum):
 
     UDP = 0
     TCP = 1
+    HTTP = 2
 
 
 class Counters:

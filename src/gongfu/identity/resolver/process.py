@@ -8,6 +8,7 @@ import multiprocessing
 import socket
 from collections.abc import AsyncIterator
 from multiprocessing.process import BaseProcess
+from urllib.parse import urlsplit
 
 import structlog
 from prometheus_client import REGISTRY
@@ -18,7 +19,9 @@ from gongfu.identity.registry.store import IdentifierStore, open_store
 from gongfu.identity.resolver.administration import Administration
 from gongfu.identity.resolver.answers import Answerer
 from gongfu.identity.resolver.counters import Collected, Counters, Memory, Transport, shared
-from gongfu.identity.resolver.desk import Desk, assemble
+from gongfu.identity.resolver.desk import assemble
+from gongfu.identity.resolver.http import tls
+from gongfu.identity.resolver.http.service import HttpService
 from gongfu.identity.resolver.server import TcpServer, bind, serve_udp
 from gongfu.kernel import ops, process
 from gongfu.kernel.errors import Unavailable
@@ -26,6 +29,7 @@ from gongfu.kernel.settings import Settings
 
 log = structlog.get_logger("resolver")
 
+_Sockets = tuple[socket.socket, socket.socket, socket.socket]
 _LOOK_SECONDS = 2.0
 _START_AGAIN_SECONDS = 0.5
 
@@ -33,6 +37,7 @@ _START_AGAIN_SECONDS = 0.5
 def main(settings: Settings) -> None:
     """Answer the Handle protocol until SIGTERM; raises :class:`Conflict` at once when a port is taken."""
     health_socket = ops.listen(settings.host, settings.resolver_port, "resolver_port")
+    _tls(settings)  # made, or found wrong, before anything starts
     sockets = _bind(settings, together=False)
     recursive = _bind_recursive(settings) if "recursive" in settings.roles else None
     if "top" in settings.roles and settings.top_prefix not in open_store(settings.home).prefixes():
@@ -77,13 +82,27 @@ def work(settings: Settings, memory: Memory, number: int) -> None:
     process.run(settings, f"resolver-{number}", body)
 
 
-def _bind(settings: Settings, *, together: bool) -> tuple[socket.socket, socket.socket]:
-    udp = bind(settings.host, settings.handle_port, socket.SOCK_DGRAM, shared=together)
-    try:
-        return udp, bind(settings.host, settings.handle_port, socket.SOCK_STREAM, shared=together)
-    except BaseException:
-        udp.close()
-        raise
+def _bind(settings: Settings, *, together: bool) -> _Sockets:
+    """UDP, TCP and HTTP."""
+    with contextlib.ExitStack() as stack:
+        udp = stack.enter_context(bind(settings.host, settings.handle_port, socket.SOCK_DGRAM, shared=together))
+        tcp = stack.enter_context(bind(settings.host, settings.handle_port, socket.SOCK_STREAM, shared=together))
+        web = bind(
+            settings.host,
+            settings.handle_http_port,
+            socket.SOCK_STREAM,
+            shared=together,
+            setting="GONGFU_HANDLE_HTTP_PORT",
+        )
+        stack.pop_all()
+    return udp, tcp, web
+
+
+def _tls(settings: Settings) -> tls.Tls | None:
+    names = list(
+        dict.fromkeys((settings.host, "localhost", "127.0.0.1", urlsplit(settings.url).hostname or "localhost"))
+    )
+    return tls.prepare(settings.home, settings.tls_certificate, settings.tls_key, names)
 
 
 def _bind_recursive(settings: Settings) -> tuple[socket.socket, socket.socket]:
@@ -97,28 +116,23 @@ def _bind_recursive(settings: Settings) -> tuple[socket.socket, socket.socket]:
 
 
 @contextlib.asynccontextmanager
-async def _worker(
-    settings: Settings, sockets: tuple[socket.socket, socket.socket], counters: Counters
-) -> AsyncIterator[None]:
-    udp, tcp = sockets
+async def _worker(settings: Settings, sockets: _Sockets, counters: Counters) -> AsyncIterator[None]:
+    udp, tcp, web = sockets
     store = open_store(settings.home)
-    desk = _desk(settings, store)
+    node_prefix = settings.top_prefix if "top" in settings.roles else settings.identifier_prefix
+    administration = Administration(
+        store,
+        node_prefix=node_prefix,
+        registrations=lambda prefix: store.limits(prefix).registrations,
+    )
+    desk = assemble(store, administration, key=keys.node_key(settings.home))
     server = TcpServer(Answerer(store, counters, Transport.TCP, desk))
+    http = HttpService(settings.home, store, administration, counters, node_prefix=node_prefix, tls=_tls(settings))
     with contextlib.closing(udp):
-        async with server.serving(tcp):
+        async with server.serving(tcp), http.serving(web):
             with serve_udp(udp, Answerer(store, counters, Transport.UDP, desk)):
                 log.info("resolving", host=settings.host, port=settings.handle_port)
                 yield
-
-
-def _desk(settings: Settings, store: IdentifierStore) -> Desk:
-    """What UDP and TCP share: administrators of this node's prefix, quotas, the node's key."""
-    administration = Administration(
-        store,
-        node_prefix=settings.identifier_prefix,
-        registrations=lambda prefix: store.limits(prefix).registrations,
-    )
-    return assemble(store, administration, key=keys.node_key(settings.home))
 
 
 @contextlib.asynccontextmanager

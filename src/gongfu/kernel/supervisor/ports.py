@@ -75,6 +75,7 @@ def needed(settings: Settings) -> list[Port]:
         Port("worker_port", loopback, settings.worker_port),
         Port("handle_port", settings.host, settings.handle_port),
         Port("handle_port", settings.host, settings.handle_port, udp=True),
+        Port("handle_http_port", settings.host, settings.handle_http_port),
     ]
     if "recursive" in settings.roles:
         ports += [
