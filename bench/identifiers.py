@@ -23,7 +23,9 @@ ENTERPRISES = 2_000
 BATCH = 1_000
 VALUES = 5
 _RANDOM = 10  # every tenth enterprise draws random suffixes
-_PRODUCTS = [f"{kind} {model}" for kind in ("数控机床", "立式加工中心", "工业机器人") for model in ("A6150", "B850", "C6")]
+_PRODUCTS = [
+    f"{kind} {model}" for kind in ("数控机床", "立式加工中心", "工业机器人") for model in ("A6150", "B850", "C6")
+]
 _MIX = 0x9E37_79B9_7F4A_7C15
 _BEGIN = 1_767_225_600
 

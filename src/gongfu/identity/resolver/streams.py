@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import structlog
 
@@ -125,10 +126,9 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes it, or refuses it when there are too many."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is not of that class
         if self._server.full:
-            transport.abort()
+            self.transport.abort()
             return
         self._server.connections.add(self)
         self.deadline = self._loop.time() + self._server.idle
