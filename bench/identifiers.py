@@ -7,7 +7,6 @@ suffixes. Everything follows from two numbers, so that a load generator can ask 
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,7 +112,7 @@ def load(folder: Path, identifiers: int) -> Loaded:
 
 def bytes_on_disk(folder: Path) -> int:
     """Of the store's file, as the disk counts."""
-    return os.stat(folder / "data.mdb").st_blocks * 512
+    return (folder / "data.mdb").stat().st_blocks * 512
 
 
 def _batches(count: int) -> Iterator[list[Record]]:

@@ -35,7 +35,7 @@ def measure(folder: Path, count: int, seconds: float) -> float | str:
         f'zone:\n  name: bench.test\n  zonefile: "{zone}"\n'
     )
     picked = random.Random(7).choices(range(count), k=QUESTIONS)
-    packet_load.write(packets, (_query(number, id & 0xFFFF) for id, number in enumerate(picked)))
+    packet_load.write(packets, (_query(number, order & 0xFFFF) for order, number in enumerate(picked)))
     child = subprocess.Popen([program, "-d", "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         if not _answers(port, child):
@@ -50,9 +50,9 @@ def measure(folder: Path, count: int, seconds: float) -> float | str:
             child.stderr.close()
 
 
-def _query(number: int, id: int) -> bytes:
+def _query(number: int, order: int) -> bytes:
     name = b"".join(bytes((len(part),)) + part for part in (b"n%08d" % number, b"bench", b"test")) + b"\0"
-    return struct.pack(">HHHHHH", id, 0, 1, 0, 0, 0) + name + struct.pack(">HH", 16, 1)
+    return struct.pack(">HHHHHH", order, 0, 1, 0, 0, 0) + name + struct.pack(">HH", 16, 1)
 
 
 def _answers(port: int, child: subprocess.Popen[bytes]) -> bool:
