@@ -39,12 +39,20 @@ class Result(msgspec.Struct, frozen=True):
     metrics: dict[str, float]
     baselines: dict[str, float]
     took_s: float
+    missing: dict[str, str] = {}
+    """Metrics that could not be measured here, and why."""
 
 
-def result(name: str, metrics: Mapping[str, float], baselines: Mapping[str, float], started: float) -> Result:
+def result(
+    name: str,
+    metrics: Mapping[str, float],
+    baselines: Mapping[str, float],
+    started: float,
+    missing: Mapping[str, str] | None = None,
+) -> Result:
     """``started`` is ``time.perf_counter()`` of the beginning."""
     took = round(time.perf_counter() - started, 2)
-    return Result(name, machine(), dict(metrics), dict(baselines), took)
+    return Result(name, machine(), dict(metrics), dict(baselines), took, dict(missing or {}))
 
 
 def machine() -> Machine:

@@ -16,12 +16,11 @@ from typing import TypeAlias
 import structlog
 
 from gongfu.identity.handle import fragments, wire
-from gongfu.identity.handle.codes import VERSION, EnvelopeFlag, OpCode, OpFlag, ResponseCode
+from gongfu.identity.handle.codes import EnvelopeFlag, OpCode, OpFlag
 from gongfu.identity.handle.errors import Malformed
-from gongfu.identity.registry import records
 from gongfu.identity.registry.store import IdentifierStore
 from gongfu.identity.resolver.counters import Counters, Transport
-from gongfu.identity.resolver.desk import ANSWER_SECONDS, Desk, Packet, assemble
+from gongfu.identity.resolver.desk import Desk, Packet, assemble
 
 log = structlog.get_logger("resolver")
 
@@ -55,10 +54,10 @@ class Answerer:
         self, store: IdentifierStore, counters: Counters, transport: Transport, desk: Desk | None = None
     ) -> None:
         """``desk`` is shared by the transports of a process; without one it is a plain one of its own."""
-        self._store = store
+        self.store = store
         self._desk = desk or assemble(store)
-        self._counters = counters
-        self._transport = transport
+        self.counters = counters
+        self.transport = transport
         self._pending: OrderedDict[tuple[Peer, int], tuple[float, fragments.Assembly]] = OrderedDict()
 
     def datagram(self, packet: bytes, peer: Peer) -> list[bytes] | Later:
@@ -67,9 +66,6 @@ class Answerer:
         There are none when the packet deserves no answer.
         """
         try:
-            short = self._short(packet)
-            if short is not None:
-                return [short]
             envelope = wire.decode_envelope(packet)
             payload = packet[wire.ENVELOPE.size :]
             if envelope.flags & EnvelopeFlag.TRUNCATED:
@@ -81,9 +77,9 @@ class Answerer:
                 return lambda: self._packets(envelope, payload)
             return self._packets(envelope, payload)
         except (Silence, Malformed):
-            self._counters.dropped(self._transport)
+            self.counters.dropped(self.transport)
         except Exception:
-            self._counters.dropped(self._transport)
+            self.counters.dropped(self.transport)
             log.exception("a packet could not be answered")
         return []
 
@@ -92,9 +88,9 @@ class Answerer:
         try:
             return fragments.split(*next(self._answer(envelope, payload)))
         except (Silence, Malformed):
-            self._counters.dropped(self._transport)
+            self.counters.dropped(self.transport)
         except Exception:
-            self._counters.dropped(self._transport)
+            self.counters.dropped(self.transport)
             log.exception("a packet could not be answered")
         return []
 
@@ -107,48 +103,8 @@ class Answerer:
             for answer, octets in self._answer(envelope, payload):
                 yield wire.encode_envelope(answer) + octets
         except Malformed as error:
-            self._counters.dropped(self._transport)
+            self.counters.dropped(self.transport)
             raise Silence from error
-
-    def _short(self, packet: bytes) -> bytes | None:
-        """The answer to the usual question (all public values of a handle that is there), None if it is another one."""
-        if len(packet) < _PLAIN.size + 8:
-            return None
-        (major, minor, flags, suggested, session, number, sequence, length,
-         opcode, response, asked, recursion, body_length, size) = _PLAIN.unpack_from(packet)  # fmt: skip
-        end = _PLAIN.size + size
-        if (
-            major != 2
-            or flags & 0xE0
-            or sequence
-            or opcode != OpCode.RESOLVE
-            or response
-            or asked & _LONG_WAY
-            or length != len(packet) - 20
-            or body_length != size + 12
-            or packet[end : end + 8] != _NO_LISTS
-            or packet[end + 8 :] not in (_NO_CREDENTIAL, b"")
-        ):
-            return None
-        key = packet[_PLAIN.size : end].upper()
-        if not key.isascii():
-            return None
-        homed, stored = self._store.lookup(key)
-        if not homed or stored is None:
-            return None
-        count, values = records.public_slice(stored)
-        if count < 1 or len(values) + size + 36 > fragments.PIECE:
-            return None
-        suggested_major = flags & 0x03
-        version = min((suggested_major, suggested) if suggested_major else (major, minor), VERSION)
-        flags = (asked & _ECHOED) | OpFlag.AUTHORITATIVE
-        length = size + 8 + len(values)
-        self._counters.answered(self._transport, ResponseCode.SUCCESS)
-        head = _ANSWER.pack(
-            *version, *VERSION, session, number, 0, length + 28, opcode, ResponseCode.SUCCESS, flags, recursion,
-            int(time.time()) + ANSWER_SECONDS, length,
-        )  # fmt: skip
-        return b"".join((head, packet[_PLAIN.size - 4 : end], count.to_bytes(4, "big"), values, _NO_CREDENTIAL))
 
     def _assemble(self, envelope: wire.Envelope, piece: bytes, peer: Peer) -> bytes | None:
         if envelope.length > _PENDING_OCTETS:
@@ -171,9 +127,9 @@ class Answerer:
         short = len(payload) < wire.HEADER.size
         if not envelope.flags & EnvelopeFlag.ENCRYPTED and (short or any(payload[4:8])):  # a response is not answered
             raise Silence
-        code, messages = self._desk.answer(envelope, payload, streams=self._transport is Transport.TCP)
+        code, messages = self._desk.answer(envelope, payload, streams=self.transport is Transport.TCP)
         first = next(messages)
-        self._counters.answered(self._transport, code)
+        self.counters.answered(self.transport, code)
         return itertools.chain((first,), messages)
 
 

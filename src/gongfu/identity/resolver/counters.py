@@ -21,7 +21,9 @@ _CODES = sorted(ResponseCode)
 _COLUMN = {code: column for column, code in enumerate(_CODES)}
 _DROPPED = len(_CODES)
 _SERVING = len(_CODES) + 1
-_WIDTH = len(_CODES) + 2
+_LIMITED = len(_CODES) + 2
+_CUT = len(_CODES) + 3
+_WIDTH = len(_CODES) + 4
 
 Memory: TypeAlias = Array[c_uint64]
 """One number for each worker, transport and result."""
@@ -42,13 +44,21 @@ class Counters:
         self._memory = memory
         self._base = [(worker * len(Transport) + transport) * _WIDTH for transport in Transport]
 
-    def answered(self, transport: Transport, code: ResponseCode) -> None:
-        """One request was answered with ``code``."""
-        self._memory[self._base[transport] + _COLUMN[code]] += 1
+    def answered(self, transport: Transport, code: ResponseCode, number: int = 1) -> None:
+        """So many requests were answered with ``code``."""
+        self._memory[self._base[transport] + _COLUMN[code]] += number
 
     def dropped(self, transport: Transport) -> None:
         """One packet or message was not worth an answer."""
         self._memory[self._base[transport] + _DROPPED] += 1
+
+    def limited(self, transport: Transport) -> None:
+        """One request got no answer because its network had too many, or there was no room to perform it."""
+        self._memory[self._base[transport] + _LIMITED] += 1
+
+    def cut(self, transport: Transport) -> None:
+        """Of one answer only the beginning was sent, so that a real client asks again over TCP."""
+        self._memory[self._base[transport] + _CUT] += 1
 
     @property
     def serving(self) -> bool:
@@ -76,9 +86,10 @@ class Collected(Collector):
         family = CounterMetricFamily(
             "gongfu_resolver_requests", "Resolution requests by transport and result.", labels=("transport", "result")
         )
-        names = [code.name.lower() for code in _CODES] + ["dropped"]
+        names = {column: code.name.lower() for code, column in _COLUMN.items()}
+        names |= {_DROPPED: "dropped", _LIMITED: "limited", _CUT: "cut"}
         for transport in Transport:
-            for column, name in enumerate(names):
+            for column, name in names.items():
                 total = sum(self._memory[transport * _WIDTH + column :: len(Transport) * _WIDTH])
                 if total or name in ("success", "handle_not_found", "dropped"):
                     family.add_metric((transport.name.lower(), name), total)

@@ -1,39 +1,37 @@
-"""Sockets of the resolver: a blocking loop for UDP, asyncio for TCP.
+"""Sockets of the resolver: a blocking loop for UDP; TCP is in :mod:`streams`.
 
 UDP has a thread of its own because one system call in and one out is most of its cost; an event loop would add two.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import struct
 import threading
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import structlog
 
-from gongfu.identity.handle import wire
-from gongfu.identity.handle.codes import MAX_PACKET, EnvelopeFlag, OpFlag
-from gongfu.identity.handle.errors import Malformed
-from gongfu.identity.resolver.answers import Answerer, Later, Peer, Silence, waits
-from gongfu.kernel.errors import Conflict
+from gongfu.identity.handle import fragments
+from gongfu.identity.handle.codes import ResponseCode
+from gongfu.identity.resolver.answers import Answerer, Later, Peer
+from gongfu.identity.resolver.counters import Transport
+from gongfu.identity.resolver.datagrams import datagrams
+from gongfu.identity.resolver.limiting import RateLimiter, Verdict, cut, free
+from gongfu.identity.resolver.quick import Quick
+from gongfu.identity.resolver.streams import TcpServer as TcpServer
+from gongfu.kernel.errors import Conflict, Unavailable
 from gongfu.kernel.i18n import mark
 
 log = structlog.get_logger("resolver")
 
-IDLE_SECONDS = 60.0
-"""A TCP connection with nothing to say is closed after this."""
-MESSAGE_SECONDS = 10.0
-"""A message that began must be complete, and its answer taken, within this."""
-_DRAIN_SECONDS = 5.0  # less than the supervisor waits before it kills
-MAX_CONNECTIONS = 1_000
-"""TCP connections of one worker; a further one is closed at once."""
 _WAKE = struct.pack("@ll", 0, 200_000)  # how often the UDP thread looks whether it should end
-_THREADS = 64  # requests over TCP that are performed at once
 _SLOW = 256  # requests over UDP that wait to be performed
+_PERFORMERS = 16  # threads that perform them: those that wait for the disk share a transaction
 _LAST = 10_000  # datagrams still answered while it ends
 
 
@@ -63,13 +61,27 @@ def bind(
     return sock
 
 
+@dataclass(frozen=True, slots=True)
+class Restraint:
+    """What anybody who writes a false sender can have sent to it."""
+
+    rate: int = 0
+    """Answers a second to one network (IPv4 /24, IPv6 /56) over UDP; 0: any number. Loopback is not counted."""
+    amplification: int = 0
+    """An answer over UDP is at most so many times as long as what asked for it; 0: as long as it needs to be."""
+
+
+NO_RESTRAINT = Restraint()
+
+
 @contextlib.contextmanager
-def serve_udp(sock: socket.socket, answerer: Answerer) -> Iterator[None]:
+def serve_udp(sock: socket.socket, answerer: Answerer, restraint: Restraint = NO_RESTRAINT) -> Iterator[None]:
     """Answer datagrams on ``sock`` in a thread while the block runs, then those that wait already."""
     stopping = threading.Event()
     sock.setblocking(True)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _WAKE)
-    thread = threading.Thread(target=_udp_loop, args=(sock, answerer, stopping), name="resolver-udp", daemon=True)
+    server = _UdpServer(sock, answerer, restraint)
+    thread = threading.Thread(target=server.run, args=(stopping,), name="resolver-udp", daemon=True)
     thread.start()
     try:
         yield
@@ -78,147 +90,125 @@ def serve_udp(sock: socket.socket, answerer: Answerer) -> Iterator[None]:
         thread.join()
 
 
-def _udp_loop(sock: socket.socket, answerer: Answerer, stopping: threading.Event) -> None:
-    slow = _Slow()
-    try:
-        while not stopping.is_set():
-            _udp_one(sock, answerer, slow)
-        sock.setblocking(False)
-        for _ in range(_LAST):
-            if not _udp_one(sock, answerer, slow):
+class _UdpServer:
+    """Answers rounds of datagrams: first the usual questions in one transaction, then the others one by one."""
+
+    def __init__(self, sock: socket.socket, answerer: Answerer, restraint: Restraint) -> None:
+        self._sock = sock
+        self._answerer = answerer
+        self._counters = answerer.counters
+        self._datagrams = datagrams(sock)
+        self._quick = Quick(fragments.PIECE)
+        self._limiter = RateLimiter(restraint.rate)
+        self._most = restraint.amplification
+        self._slow = _Slow()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Until ``stopping``, and then what waits already."""
+        try:
+            while not stopping.is_set():
+                self._round()
+            self._sock.setblocking(False)
+            for _ in range(_LAST):
+                if not self._round():
+                    return
+        finally:
+            self._slow.close()
+
+    def _round(self) -> int:
+        """How many datagrams there were."""
+        try:
+            count = self._datagrams.receive()
+        except OSError as error:
+            log.warning("receiving failed", reason=error.strerror)
+            return 0
+        if not count:
+            return 0
+        self._limiter.tick(time.monotonic())
+        self._quick.at(time.time())
+        try:
+            others = self._answer_usual(count)
+        except Unavailable as error:
+            log.error("the store cannot be read", error=str(error))
+            others = [(number, Verdict.ANSWER) for number in range(count)]
+        self._datagrams.flush()
+        for number, verdict in others:
+            self._answer_other(number, verdict)
+        return count
+
+    def _answer_usual(self, count: int) -> list[tuple[int, Verdict]]:
+        """Prepares the answers to the usual questions of a round; the numbers of the others."""
+        incoming, quick, limiter = self._datagrams, self._quick, self._limiter
+        limited = limiter.rate > 0
+        others: list[tuple[int, Verdict]] = []
+        with self._answerer.store.view() as view:
+            public = view.public
+            for number in range(count):
+                if limited and not free(network := incoming.network(number)):
+                    verdict = limiter.judge(network)
+                    if verdict is not Verdict.ANSWER:
+                        others.append((number, verdict))
+                        continue
+                packet = incoming.packet(number)
+                answer = quick.answer(packet, public)
+                if answer is None or len(answer) > len(packet) * (self._most or len(answer)):
+                    others.append((number, Verdict.ANSWER))
+                else:
+                    incoming.answer(number, answer)
+        self._counters.answered(Transport.UDP, ResponseCode.SUCCESS, count - len(others))
+        return others
+
+    def _answer_other(self, number: int, verdict: Verdict) -> None:
+        packet, peer = self._datagrams.packet(number), self._datagrams.peer(number)
+        if verdict is Verdict.DROP:
+            self._counters.limited(Transport.UDP)
+            return
+        if verdict is Verdict.CUT:
+            self._cut(packet, peer)
+            return
+        answers = self._answerer.datagram(packet, peer)
+
+        def send(ready: list[bytes]) -> None:
+            if self._most and sum(map(len, ready)) > len(packet) * self._most:
+                self._cut(packet, peer)
                 return
-    finally:
-        slow.close()
+            self._send(ready, peer)
 
+        if not callable(answers):
+            send(answers)
+        elif not self._slow.take(answers, send):
+            self._counters.limited(Transport.UDP)
 
-def _udp_one(sock: socket.socket, answerer: Answerer, slow: _Slow) -> bool:
-    """Whether there was a packet."""
-    try:
-        packet, peer = sock.recvfrom(MAX_PACKET + 1)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        log.warning("receiving failed", reason=error.strerror)
-        return False
-    answers = answerer.datagram(packet, peer)
-    if callable(answers):
-        slow.take(answers, sock, peer)
-    else:
-        _send(sock, answers, peer)
-    return True
+    def _cut(self, packet: bytes, peer: Peer) -> None:
+        self._counters.cut(Transport.UDP)
+        self._send(cut(packet), peer)
 
-
-def _send(sock: socket.socket, answers: list[bytes], peer: Peer) -> None:
-    for answer in answers:
-        with contextlib.suppress(OSError):  # the asker is gone or its port is 0: nobody to tell
-            sock.sendto(answer, peer)
+    def _send(self, answers: list[bytes], peer: Peer) -> None:
+        for answer in answers:
+            with contextlib.suppress(OSError):  # the asker is gone or its port is 0: nobody to tell
+                self._sock.sendto(answer, peer)
 
 
 class _Slow:
-    """Answers that wait for the disk or cryptography, one after another beside the loop; too many are dropped."""
+    """Answers that wait for the disk or cryptography, beside the loop; too many are dropped."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="resolver-slow")
+        self._pool = ThreadPoolExecutor(_PERFORMERS, thread_name_prefix="resolver-slow")
         self._room = threading.Semaphore(_SLOW)
 
-    def take(self, later: Later, sock: socket.socket, peer: Peer) -> None:
-        """Answers ``peer`` when its turn comes, or not at all: it asks again."""
-        if self._room.acquire(blocking=False):
-            self._pool.submit(self._one, later, sock, peer)
+    def take(self, later: Later, send: Callable[[list[bytes]], None]) -> bool:
+        """Sends what ``later`` makes when its turn comes; False when there is no room: whoever asked asks again."""
+        if not self._room.acquire(blocking=False):
+            return False
+        self._pool.submit(self._one, later, send)
+        return True
 
-    def _one(self, later: Later, sock: socket.socket, peer: Peer) -> None:
+    def _one(self, later: Later, send: Callable[[list[bytes]], None]) -> None:
         try:
-            _send(sock, later(), peer)
+            send(later())
         finally:
             self._room.release()
 
     def close(self) -> None:
         """Lets what was taken end."""
         self._pool.shutdown()
-
-
-class TcpServer:
-    """Messages one after another on a connection, answered in their order.
-
-    A connection stays open while requests ask for it (KC, RFC 3652 §2.2.2.3) and is closed after one that does not.
-    """
-
-    def __init__(
-        self,
-        answerer: Answerer,
-        *,
-        idle: float = IDLE_SECONDS,
-        patience: float = MESSAGE_SECONDS,
-        limit: int = MAX_CONNECTIONS,
-    ) -> None:
-        self._answerer = answerer
-        self._idle = idle
-        self._patience = patience
-        self._limit = limit
-        self._waiting: dict[asyncio.StreamWriter, bool] = {}
-        self._stopping = False
-        self._last_gone = asyncio.Event()
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="resolver-tcp")
-
-    @contextlib.asynccontextmanager
-    async def serving(self, sock: socket.socket) -> AsyncIterator[None]:
-        """Serve ``sock`` while the block runs; then let begun messages end and close the rest."""
-        server = await asyncio.start_server(self._connection, sock=sock, backlog=512)
-        try:
-            yield
-        finally:
-            self._stopping = True
-            server.close()
-            for writer, waiting in list(self._waiting.items()):
-                if waiting:
-                    writer.close()
-            if self._waiting:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._last_gone.wait(), _DRAIN_SECONDS)
-            for writer in list(self._waiting):
-                writer.transport.abort()
-            self._pool.shutdown(wait=False, cancel_futures=True)
-
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._waiting) >= self._limit or self._stopping:
-            writer.transport.abort()
-            return
-        self._waiting[writer] = True
-        try:
-            while await self._exchange(reader, writer) and not self._stopping:
-                self._waiting[writer] = True
-        except (asyncio.IncompleteReadError, TimeoutError, ConnectionError, Malformed, Silence):
-            pass  # gone, too slow or not speaking this protocol: nothing that could be answered
-        except Exception:
-            log.exception("a connection failed")
-        finally:
-            del self._waiting[writer]
-            if self._stopping and not self._waiting:
-                self._last_gone.set()
-            with contextlib.suppress(OSError, TimeoutError):
-                writer.close()
-                async with asyncio.timeout(self._patience):
-                    await writer.wait_closed()
-
-    async def _beside(self, answers: Iterator[bytes]) -> bytes | None:
-        """The next answer, made in a thread: as many wait for the same commit as there are threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, next, answers, None)
-
-    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """One message and its answer; whether the connection stays."""
-        async with asyncio.timeout(self._idle):
-            first = await reader.readexactly(1)
-        self._waiting[writer] = False
-        async with asyncio.timeout(self._patience):
-            envelope = wire.decode_envelope(first + await reader.readexactly(wire.ENVELOPE.size - 1))
-            if envelope.flags & EnvelopeFlag.TRUNCATED or envelope.sequence:
-                raise Silence
-            payload = await reader.readexactly(envelope.length)
-        answers, slow = self._answerer.message(envelope, payload), waits(envelope, payload)
-        while (answer := await self._beside(answers) if slow else next(answers, None)) is not None:
-            writer.write(answer)
-            async with asyncio.timeout(self._patience):
-                await writer.drain()
-        if envelope.flags & EnvelopeFlag.ENCRYPTED:  # the flag cannot be seen; a session uses its connection again
-            return True
-        return len(payload) >= wire.HEADER.size and bool(wire.HEADER.unpack_from(payload)[2] & OpFlag.KEEP_CONNECTION)
