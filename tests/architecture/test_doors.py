@@ -19,7 +19,9 @@ DOORS = {
     "network.gateway": {"config"},
     "network.models": {"library", "types"},
     "identity.handle": {"admin_record", "client", "codes", "errors", "fragments", "names", "site", "site_json", "wire"},
-    "identity.registry": {"services", "records", "store"},
+    "identity.hierarchy": {"services"},
+    "identity.recursion": {"endpoints", "errors", "paths", "process", "trace"},
+    "identity.registry": {"delegations", "services", "records", "store"},
     "platform.devices": {"services", "models", "sync"},
     "data.telemetry": {"services", "overview", "texts"},
 }

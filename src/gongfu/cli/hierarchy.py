@@ -177,7 +177,7 @@ def _wait(four: list[Member], processes: list[subprocess.Popen[bytes]]) -> int:
 
 def _table(four: list[Member], processes: list[subprocess.Popen[bytes]]) -> Table:
     table = Table(title=translate(mark("Four roles, four processes")), title_justify="left")
-    for title in (mark("Role"), mark("Prefix"), mark("Address"), mark("pid"), mark("State in")):
+    for title in (mark("Node role"), mark("Prefix"), mark("Address"), mark("pid"), mark("State in")):
         table.add_column(translate(title), overflow="fold")
     for member, process in zip(four, processes, strict=True):
         port = member.recursive_port if member.role == "recursive" else member.port

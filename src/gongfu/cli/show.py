@@ -107,7 +107,7 @@ def path(found: Path) -> None:
     table = Table()
     for title in (mark("Hop"), mark("Asked for"), mark("Whom"), mark("Prefix served there"), mark("Answer")):
         table.add_column(translate(title), overflow="fold", justify="right" if title == "Hop" else "left")
-    table.add_column(translate(mark("Time")), justify="right", no_wrap=True)
+    table.add_column(translate(mark("Took")), justify="right", no_wrap=True)
     for number, hop in enumerate(found.trace.hops, 1):
         answer = trace.problem_text(hop.problem) or trace.code_text(hop.code)
         style = "red" if hop.problem.value else "yellow" if hop.stale else "dim" if hop.cached else ""
