@@ -35,7 +35,9 @@ DOORS = {
         "trust",
         "wire",
     },
-    "identity.registry": {"services", "records", "store"},
+    "identity.hierarchy": {"services"},
+    "identity.recursion": {"endpoints", "errors", "paths", "process", "trace"},
+    "identity.registry": {"delegations", "services", "records", "store"},
     "platform.devices": {"services", "models", "sync"},
     "data.telemetry": {"services", "overview", "texts"},
 }

@@ -130,11 +130,22 @@ def _tools(app: typer.Typer) -> None:
         host: Annotated[str, typer.Option(help=translate(mark("Address of the resolver; default: this node's.")))] = "",
         port: Annotated[int, typer.Option(help=translate(mark("Its port; default: this node's.")))] = 0,
         tcp: Annotated[bool, typer.Option("--tcp", help=translate(mark("TCP instead of UDP.")))] = False,
+        recursive: Annotated[
+            bool, typer.Option("--recursive", help=translate(mark("Let a recursive resolver ask others.")))
+        ] = False,
+        trace: Annotated[
+            bool, typer.Option("--trace", help=translate(mark("Show whom it asked, hop by hop.")))
+        ] = False,
     ) -> None:
         from gongfu.cli import show
         from gongfu.identity.handle.client import resolve as ask
 
         settings = cli.node_settings()
+        if recursive or trace:
+            from gongfu.cli import tracing
+
+            tracing.run(settings, identifier, host, port, recursive=recursive, trace=trace)
+            return
         answer = ask(identifier, host=host or settings.host, port=port or settings.handle_port, tcp=tcp)
         show.resolution(answer)
 
@@ -148,6 +159,19 @@ def _tools(app: typer.Typer) -> None:
 
         who, secret = found(open_store(cli.node_settings().home), prefix, index, actor="gongfu administrator")
         sys.stdout.write(f"{who.index}:{who.handle}\n{secret}\n")
+
+    @app.command(help=translate(mark("Run the four roles of the identifier system on this machine, and show a path.")))
+    def hierarchy(
+        folder: Annotated[
+            Path | None, typer.Option(help=translate(mark("Where their state lies; default: hierarchy in home.")))
+        ] = None,
+        port: Annotated[int, typer.Option(help=translate(mark("First of nine ports.")))] = 26410,
+        once: Annotated[bool, typer.Option("--once", help=translate(mark("Show the path and end.")))] = False,
+    ) -> None:
+        from gongfu.cli import hierarchy as four
+
+        settings = cli.node_settings()
+        sys.exit(four.run(settings, folder or settings.path("hierarchy"), port, once=once))
 
     @app.command(help=translate(mark("Turn a recorded CSV file into a live device.")))
     def replay(

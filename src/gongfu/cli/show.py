@@ -15,6 +15,7 @@ from gongfu.kernel.supervisor.status import ProcessStatus, State
 
 if TYPE_CHECKING:
     from gongfu.identity.handle.client import Resolution
+    from gongfu.identity.recursion.paths import Path
 
 _STATES = {
     State.WAITING: (mark("waiting"), "dim"),
@@ -97,3 +98,32 @@ def resolution(answer: Resolution) -> None:
     console = Console()
     console.print(table)
     console.print(f"{answer.server} {answer.transport.upper()}, {answer.took * 1000:.1f} ms", markup=False)
+
+
+def path(found: Path) -> None:
+    """Whom a resolution asked, in their order, and what it brought."""
+    from gongfu.identity.recursion import trace
+
+    table = Table()
+    for title in (mark("Hop"), mark("Asked for"), mark("Whom"), mark("Prefix served there"), mark("Answer")):
+        table.add_column(translate(title), overflow="fold", justify="right" if title == "Hop" else "left")
+    table.add_column(translate(mark("Took")), justify="right", no_wrap=True)
+    for number, hop in enumerate(found.trace.hops, 1):
+        answer = trace.problem_text(hop.problem) or trace.code_text(hop.code)
+        style = "red" if hop.problem.value else "yellow" if hop.stale else "dim" if hop.cached else ""
+        took = f"{hop.took_ms:.2f} ms"
+        if hop.stale or hop.cached:
+            took = translate(mark("old answer") if hop.stale else mark("remembered"))
+        cells = (str(number), hop.asked, hop.server, hop.service or "—", answer, took)
+        table.add_row(*(Text(cell, style=style) for cell in cells))
+    console = Console()
+    if found.trace.hops:
+        console.print(table)
+    for value in found.values:
+        console.print(Text(f"{value.index:>5} {value.type}  {value.text}"))
+    text = translate(mark("{handle}: {result} in {took} ms"))
+    result = trace.code_text(found.trace.code)
+    if found.trace.stale:
+        result += translate(mark(" (old answer: nobody gives a newer one)"))
+    summary = text.format(handle=found.trace.handle, result=result, took=f"{found.trace.took_ms:.1f}")
+    console.print(Text(f"{summary}  {found.trace.resolver}".rstrip()))

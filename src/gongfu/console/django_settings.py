@@ -61,6 +61,7 @@ GONGFU_APPS = [
     "gongfu.kernel.pages",
     "gongfu.kernel.tasks",
     "gongfu.identity.registry",
+    "gongfu.identity.hierarchy",
     "gongfu.platform.devices",
     "gongfu.data.telemetry",
     "gongfu.console",

@@ -19,6 +19,7 @@ from gongfu.kernel.pages.resource import Resource, Tab
 
 MODULES = (
     "gongfu.identity.registry",
+    "gongfu.identity.hierarchy",
     "gongfu.platform.devices",
     "gongfu.data.telemetry",
     "gongfu.kernel.tasks",

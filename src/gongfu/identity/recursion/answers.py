@@ -12,7 +12,8 @@ from gongfu.identity.handle.codes import OpCode, OpFlag, ResponseCode
 from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.handle.site import HS_ALIAS
 from gongfu.identity.recursion import forwarding, trace
-from gongfu.identity.recursion.recursor import Outcome, Recursor
+from gongfu.identity.recursion.outcomes import Outcome
+from gongfu.identity.recursion.recursor import Recursor
 from gongfu.identity.resolver.selection import select
 from gongfu.kernel.errors import GongfuError
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from gongfu.identity.handle import wire
 from gongfu.identity.handle.codes import ResponseCode, TtlType
+from gongfu.identity.recursion.trace import Hop
 from gongfu.kernel.errors import GongfuError
 
 LONGEST = 86_400
@@ -46,6 +47,7 @@ class Entry:
     expires: float
     own: bytes = b""
     failed: GongfuError | None = None
+    blamed: Hop | None = None
     refresh: float = math.inf
     recheck: float = 0.0
     aged: bytes = b""
@@ -159,12 +161,12 @@ class Cache:
             self._insert(key, entry)
         return entry
 
-    def put_failure(self, key: bytes, name: str, error: GongfuError) -> None:
-        """Remember for a moment that this could not be resolved, unless there is an old answer."""
+    def put_failure(self, key: bytes, name: str, error: GongfuError, blamed: Hop | None) -> None:
+        """Remember for a moment that this could not be resolved, and at which hop, unless there is an old answer."""
         now = self._clock()
         if self.old(key) is None:
             code = error.handle_code
-            self._insert(key, Entry(name, code, b"", "", "", now, now + FAILURE_SECONDS, failed=error))
+            self._insert(key, Entry(name, code, b"", "", "", now, now + FAILURE_SECONDS, failed=error, blamed=blamed))
 
     def put_alias(self, key: bytes, target: Entry) -> None:
         """Answer the usual question about ``key``, an alias, with what ``target`` has."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gongfu.identity.handle.codes import ResponseCode
-from gongfu.identity.recursion.endpoints import Endpoint
 from gongfu.identity.recursion.errors import Lame, Loop, Unreachable
 from gongfu.identity.recursion.trace import Hop, Problem, asked_over_network
 from gongfu.kernel.errors import Forbidden, GongfuError, NotFound, Unavailable
@@ -33,7 +32,7 @@ _KINDS: dict[Problem, type[GongfuError]] = {
 }
 
 
-def failure(problem: Problem, hops: Sequence[Hop], asked: str, server: Endpoint, prefix: str) -> GongfuError:
+def failure(problem: Problem, hops: Sequence[Hop], asked: str, server: object, prefix: str) -> GongfuError:
     """The error of a hop, which is the last of ``hops``."""
     remedy = mark("Try again later.") if problem in (Problem.SILENT, Problem.BUSY) else _OWNER
     return _KINDS.get(problem, Lame)(
@@ -57,6 +56,11 @@ def of_code(code: int, handle: str, server: str) -> GongfuError:
     return Unavailable(
         mark("The resolver at {server} answered with code {code}: {said}"), server=server, code=code, said=""
     )
+
+
+def endless(handle: str) -> GongfuError:
+    """Aliases or recursive nodes led on for ever; which ones, only the path shows."""
+    return Loop(mark("The way to {handle} leads back to itself or on for ever."), remedy=_OWNER, handle=handle[:255])
 
 
 def again(error: GongfuError) -> GongfuError:

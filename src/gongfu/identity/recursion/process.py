@@ -14,34 +14,18 @@ from prometheus_client.registry import Collector
 
 from gongfu.identity.recursion.answers import RecursiveAnswerer
 from gongfu.identity.recursion.cache import Cache
-from gongfu.identity.recursion.endpoints import Endpoint, parse
+from gongfu.identity.recursion.paths import roots_of
 from gongfu.identity.recursion.recursor import Recursor
 from gongfu.identity.recursion.serving import Datagrams, Streams
 from gongfu.kernel.settings import Settings
 
 log = structlog.get_logger("recursion")
 
-_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens on all addresses, ask it here
-
-
-def roots(settings: Settings) -> tuple[Endpoint, ...]:
-    """Where resolution begins: what is set, else the parent, else this node itself. Raises :class:`Invalid`."""
-    written = settings.roots or ([settings.parent] if settings.parent else [])
-    if written:
-        return tuple(parse(text) for text in written)
-    return (Endpoint(_HERE.get(settings.host, settings.host), settings.handle_port, settings.handle_port),)
-
-
-def recursor(settings: Settings, limit: int = 0) -> Recursor:
-    """A recursor for this node with an empty cache of at most ``limit`` octets, by default as set."""
-    cache = Cache(limit or settings.recursive_cache_bytes)
-    return Recursor(roots(settings), cache, top=settings.top_prefix)
-
 
 @contextlib.asynccontextmanager
 async def serving(settings: Settings, udp: socket.socket, tcp: socket.socket) -> AsyncIterator[None]:
     """Be recursive on these sockets while the block runs; closes them."""
-    made = recursor(settings)
+    made = Recursor(roots_of(settings), Cache(settings.recursive_cache_bytes), top=settings.top_prefix)
     loop, refreshing = asyncio.get_running_loop(), set[asyncio.Task[None]]()
 
     def refresh(key: bytes) -> None:

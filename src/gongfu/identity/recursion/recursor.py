@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+import msgspec
 import structlog
 
 from gongfu.identity.handle import names, site, wire
@@ -20,9 +21,10 @@ from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.recursion import asking
 from gongfu.identity.recursion.asking import Query, Reply
 from gongfu.identity.recursion.cache import STALE_TTL, Cache, Entry
-from gongfu.identity.recursion.endpoints import Endpoint, of_sites
+from gongfu.identity.recursion.endpoints import Endpoint
 from gongfu.identity.recursion.errors import Lame, Loop, Unreachable
-from gongfu.identity.recursion.failures import again, failure, of_code
+from gongfu.identity.recursion.failures import again, endless, failure, of_code
+from gongfu.identity.recursion.outcomes import Fetched, Outcome, Service, Why
 from gongfu.identity.recursion.trace import Hop, Problem, Purpose, Trace
 from gongfu.kernel.errors import GongfuError, Unavailable
 from gongfu.kernel.i18n import mark
@@ -33,8 +35,6 @@ MAX_ALIASES = 8
 MAX_REFERRALS = 8
 MAX_LEVELS = 8
 """Labels of a prefix below the top; the national system has two."""
-MAX_SERVERS = 4
-"""Servers of a service that are tried for one question."""
 RECURSION_LIMIT = 10
 """Recursive nodes a question may pass through; beyond it is answered with code 6."""
 HOP_SECONDS = 2.5
@@ -43,58 +43,6 @@ PATIENCE = 1.8
 """Seconds after which an old answer is given while the new one is still being looked for (RFC 8767 §5)."""
 MAX_UNDER_WAY = 2_000
 """Questions under way at once; a further one is told that the server is busy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Who serves ``prefix``: its sites, or the roots; ``told_by`` said so."""
-
-    prefix: str
-    roots: tuple[Endpoint, ...] = ()
-    sites: tuple[site.Site, ...] = ()
-    told_by: Endpoint | None = None
-
-    def endpoints(self, handle: str) -> list[Endpoint]:
-        """Whom to ask about ``handle``, most likely one first."""
-        if self.told_by is None:
-            return list(self.roots[:MAX_SERVERS])
-        return of_sites(self.sites, handle, self.told_by)[:MAX_SERVERS]
-
-
-@dataclass(frozen=True, slots=True)
-class Why:
-    """On whose behalf, how long, and within which look-ups of servers a question is asked."""
-
-    deadline: float
-    recursion: int = 0
-    credential: bytes = b""
-    chain: tuple[bytes, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """How a look-up of one identifier ended; the hops are those that were needed for it."""
-
-    entry: Entry | None
-    error: GongfuError | None
-    hops: tuple[Hop, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a resolution ended: code, octets (number of values, values), the path, and the error if there is one."""
-
-    handle: str
-    code: int
-    body: bytes
-    trace: Trace
-    stale: bool = False
-    error: GongfuError | None = None
-
-    @property
-    def values(self) -> tuple[wire.Value, ...]:
-        """The values found."""
-        return wire.decode_values(wire.Reader(self.body)) if self.body else ()
 
 
 class Recursor:
@@ -220,6 +168,8 @@ class Recursor:
             entry = old
         stale = self.cache.is_stale(entry)
         if entry.failed is not None:
+            if entry.blamed is not None:
+                hops.append(msgspec.structs.replace(entry.blamed, cached=True, took_ms=0.0))
             raise again(entry.failed)
         if not quiet:
             hops.append(Hop(name, purpose, entry.server, entry.service, code=entry.code, cached=not stale, stale=stale))
@@ -246,7 +196,7 @@ class Recursor:
         hops: list[Hop] = []
         try:
             if key in why.chain:
-                raise failure(Problem.LOOP, hops, name, self.roots[0], "")
+                raise endless(name)
             why = replace(why, chain=(*why.chain, key)) if why.chain else why
             service = await self._service_of(name, why, hops)
             try:
@@ -258,7 +208,7 @@ class Recursor:
                 entry = await self._ask_service(service, name, why, hops, purpose)
         except GongfuError as error:
             if isinstance(error, (Unreachable, Lame, Loop)):
-                self.cache.put_failure(key, name, error)
+                self.cache.put_failure(key, name, error, hops[-1] if hops else None)
             return Fetched(None, error, tuple(hops))
         return Fetched(entry, None, tuple(hops))
 
@@ -287,7 +237,7 @@ class Recursor:
                 teller = _teller(entry, self.roots[0])
                 found = await self._sites(entry.values, entry.name, why, hops, teller)
                 if found:
-                    return Service(levels[number - 1], (), found, teller)
+                    return Service(levels[number - 1], (), found, teller, exact=number == len(levels))
         return Service("", self.roots)
 
     async def _sites(
@@ -303,7 +253,7 @@ class Recursor:
             entry = await self._get(service, replace(why, chain=chain), hops, Purpose.SERVICE)
             return site.sites(entry.values)
         except Malformed as error:
-            raise failure(Problem.UNREADABLE, hops, name, teller, name) from error
+            raise _blamed(Problem.UNREADABLE, hops, name, teller, name) from error
 
     # --- asking ---
 
@@ -315,9 +265,9 @@ class Recursor:
             if reply.referral is None:
                 code = reply.code
                 if code == ResponseCode.NOT_RESPONSIBLE:
-                    if service.told_by is not None:
-                        raise failure(Problem.NOT_RESPONSIBLE, hops, name, endpoint, service.prefix)
-                    code = ResponseCode.HANDLE_NOT_FOUND  # not even the roots know the prefix
+                    if service.told_by is not None and service.exact:
+                        raise _blamed(Problem.NOT_RESPONSIBLE, hops, name, endpoint, service.prefix)
+                    code = ResponseCode.HANDLE_NOT_FOUND  # whoever serves the prefixes above does not know it
                 return self.cache.put(
                     names.key(name.encode()), name, code, reply.values, server=str(endpoint), service=service.prefix
                 )
@@ -329,8 +279,8 @@ class Recursor:
                 found = await self._sites((serving,), name, why, hops, endpoint)
             service = Service(_referred(referral.handle) or service.prefix, (), found, endpoint)
             if found and all(item in visited for item in service.endpoints(name)):
-                raise failure(Problem.LOOP, hops, name, endpoint, service.prefix)
-        raise failure(Problem.LOOP, hops, name, endpoint, service.prefix)
+                raise _blamed(Problem.LOOP, hops, name, endpoint, service.prefix)
+        raise _blamed(Problem.LOOP, hops, name, endpoint, service.prefix)
 
     async def _ask_any(
         self, service: Service, name: str, why: Why, hops: list[Hop], purpose: Purpose
@@ -359,6 +309,13 @@ class Recursor:
                 return reply, endpoint
             worst, last = reply.problem, endpoint
         raise failure(worst, hops, name, last, service.prefix)
+
+
+def _blamed(problem: Problem, hops: list[Hop], asked: str, server: Endpoint, prefix: str) -> GongfuError:
+    """The error of the last hop, which it is noted on."""
+    if hops:
+        hops[-1] = msgspec.structs.replace(hops[-1], problem=problem)
+    return failure(problem, hops, asked, server, prefix)
 
 
 def _teller(entry: Entry, default: Endpoint) -> Endpoint:

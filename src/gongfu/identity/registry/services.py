@@ -17,15 +17,17 @@ from django.db.models import QuerySet
 from gongfu.identity.handle import names
 from gongfu.identity.handle.errors import BadHandle
 from gongfu.identity.handle.names import Handle
+from gongfu.identity.handle.site import Site
 from gongfu.identity.handle.wire import Value
+from gongfu.identity.registry import delegations
 from gongfu.identity.registry import values as standard_values
 from gongfu.identity.registry.errors import NoIdentifier, NoPrefix, PrefixTaken
-from gongfu.identity.registry.models import Prefix
+from gongfu.identity.registry.models import Prefix as Prefix  # for the modules above
 from gongfu.identity.registry.records import Record, encode
 from gongfu.identity.registry.store import IdentifierStore, open_store
 from gongfu.identity.registry.values import Nameplate as Nameplate  # for the modules above
 from gongfu.kernel.accounts.models import Organisation, User
-from gongfu.kernel.accounts.permissions import can_edit
+from gongfu.kernel.accounts.permissions import can_edit, is_platform_admin
 from gongfu.kernel.audit import services as audit
 from gongfu.kernel.errors import Conflict, Forbidden, Invalid
 from gongfu.kernel.i18n import mark
@@ -78,7 +80,7 @@ def place_prefix(prefix: Prefix, secondary: Prefix | None = None) -> None:
         prefix.parent = (
             secondary if secondary and secondary.name == above else Prefix.objects.filter(name=above).first()
         )
-        if prefix.parent is None:
+        if prefix.parent is None and "secondary" in settings().roles:
             raise Invalid(
                 mark("{name} does not lie below a prefix of this node."),
                 remedy=mark("Enter the secondary prefix {above} first."),
@@ -98,7 +100,16 @@ def change_state(prefix: Prefix, state: Prefix.State) -> None:
     prefix.state = state
     prefix.save(update_fields=["state", "updated_at"])
     name, active = prefix.name, state == Prefix.State.ACTIVE
-    transaction.on_commit(lambda: store().home(name) if active else store().unhome(name))
+
+    def follow() -> None:
+        if delegations.sites(store(), name):
+            delegations.show(store(), name, active)
+        elif active:
+            store().home(name)
+        else:
+            store().unhome(name)
+
+    transaction.on_commit(follow)
 
 
 def remove_prefix(prefix: Prefix) -> None:
@@ -113,7 +124,81 @@ def remove_prefix(prefix: Prefix) -> None:
         )
     name = prefix.name
     prefix.delete()
-    transaction.on_commit(lambda: store().unhome(name))
+
+    def forget() -> None:
+        store().unhome(name)
+        delegations.remove(store(), name, whole=True)
+
+    transaction.on_commit(forget)
+
+
+def delegate(actor: User | str, prefix: Prefix, there: Site, others: Sequence[Value] = ()) -> None:
+    """From now on ``prefix`` is served at ``there``, and questions below it are referred there.
+
+    ``others`` go into the prefix handle too: HS_ADMIN and keys of who administers it. Raises :class:`Forbidden`.
+    """
+    _may_delegate(actor, prefix)
+    active = prefix.state == Prefix.State.ACTIVE
+    with transaction.atomic():
+        audit.record(actor, "delegate", prefix, before=_served(prefix.name), after=_shown_site(there))
+        transaction.on_commit(
+            lambda: delegations.put(store(), prefix.name, there, others, shown=active, actor=str(actor))
+        )
+
+
+def undelegate(actor: User | str, prefix: Prefix) -> None:
+    """From now on this node serves ``prefix`` itself again; raises :class:`Forbidden`, :class:`Conflict`."""
+    _may_delegate(actor, prefix)
+    if not served_at(prefix.name):
+        raise Conflict(mark("{name} is served here."), name=prefix.name)
+    active = prefix.state == Prefix.State.ACTIVE
+
+    def take() -> None:
+        delegations.remove(store(), prefix.name, actor=str(actor))
+        if active:
+            store().home(prefix.name)
+
+    with transaction.atomic():
+        audit.record(actor, "undelegate", prefix, before=_served(prefix.name))
+        transaction.on_commit(take)
+
+
+def served_at(prefix: str) -> tuple[Site, ...]:
+    """The sites that serve ``prefix`` instead of this node; empty when it is served here."""
+    return delegations.sites(store(), prefix)
+
+
+def prefix_numbered(user: User, number: int) -> Prefix:
+    """The prefix with that key; raises :class:`NoPrefix` also when ``user`` may not see it."""
+    found = prefixes(user).filter(pk=number).first()
+    if found is None:
+        raise NoPrefix(mark("There is no such prefix."), remedy=mark("Choose one from the list."))
+    return found
+
+
+def prefix_named(user: User, name: str) -> Prefix:
+    """The prefix ``name``; raises :class:`NoPrefix` also when ``user`` may not see it."""
+    found = prefixes(user).filter(name=name.strip().upper()).first()
+    if found is None:
+        raise NoPrefix(mark("There is no prefix {name}."), remedy=mark("Choose one from the list."), name=name[:64])
+    return found
+
+
+def _may_delegate(actor: User | str, prefix: Prefix) -> None:
+    if isinstance(actor, User) and not is_platform_admin.test(actor, prefix):
+        raise Forbidden(mark("Only the operator of this node says where {name} is served."), name=prefix.name)
+
+
+def _served(prefix: str) -> audit.State:
+    found = served_at(prefix)
+    return _shown_site(found[0]) if found else {}
+
+
+def _shown_site(there: Site) -> audit.State:
+    return {
+        f"server {server.number}": f"{server.address} {', '.join(str(item.port) for item in server.interfaces)}"
+        for server in there.servers
+    }
 
 
 def prefix_of(organisation: Organisation) -> str | None:
@@ -321,6 +406,12 @@ def _own(actor: User, handle: Handle) -> Prefix:
         raise Forbidden(mark("You may not register under {name}."), name=prefix.name)
     if prefix.state != Prefix.State.ACTIVE:
         raise Conflict(mark("The prefix {name} is suspended."), name=prefix.name)
+    if served_at(prefix.name):
+        raise Conflict(
+            mark("The prefix {name} is served by another node."),
+            remedy=mark("Register there."),
+            name=prefix.name,
+        )
     return prefix
 
 

@@ -13,6 +13,8 @@ _ACTIONS = {
     "delete": _("Delete"),
     "register": _("Register"),
     "remove": _("Remove"),
+    "delegate": _("Delegate"),
+    "undelegate": _("Take back"),
     "sign_in": _("Sign-in"),
     "sign_in_failed": _("Failed sign-in"),
     "sign_out": _("Sign-out"),
