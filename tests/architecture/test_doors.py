@@ -19,7 +19,9 @@ DOORS = {
     "network.gateway": {"config"},
     "network.models": {"library", "types"},
     "identity.handle": {"admin_record", "client", "codes", "errors", "fragments", "names", "site", "site_json", "wire"},
-    "identity.registry": {"services", "records", "store"},
+    "identity.registry": {"services", "records", "store", "values"},
+    "identity.schemes": {"services", "codes", "types"},
+    "identity.carriers": {"services"},
     "platform.devices": {"services", "models", "sync"},
     "data.telemetry": {"services", "overview", "texts"},
 }

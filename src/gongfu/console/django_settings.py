@@ -61,6 +61,8 @@ GONGFU_APPS = [
     "gongfu.kernel.pages",
     "gongfu.kernel.tasks",
     "gongfu.identity.registry",
+    "gongfu.identity.schemes",
+    "gongfu.identity.carriers",
     "gongfu.platform.devices",
     "gongfu.data.telemetry",
     "gongfu.console",
