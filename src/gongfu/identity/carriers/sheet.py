@@ -133,16 +133,27 @@ def _runs(line: list[bool]) -> Iterator[tuple[int, int]]:
 
 def _lines(label: Label, font: str, room: float) -> Iterator[tuple[str, str, float]]:
     """Text, font and size in points of each line, from the top: name, identifier, enterprise."""
-    for line in _wrapped(label.name, font, _NAME, room, 2) if label.name else ():
-        yield line, font, _NAME
+    size = _on_one_line(label.name, font, room, _NAME, 8.0)
+    for line in _wrapped(label.name, font, size, room, 2) if label.name else ():
+        yield line, font, size
     face = _MONO if label.handle.isascii() else font
-    size = _SMALL
+    size = _on_one_line(label.handle, face, room, _SMALL, 5.5)
     while len(_wrapped(label.handle, face, size, room, 99)) > 3 and size > _LEAST:
         size -= 0.5
     for line in _wrapped(label.handle, face, size, room, 99):
         yield line, face, size
     for line in _wrapped(label.enterprise, font, _SMALL, room, 2) if label.enterprise else ():
         yield line, font, _SMALL
+
+
+def _on_one_line(text: str, face: str, room: float, size: float, least: float) -> float:
+    """The largest size down to ``least`` at which ``text`` fits one line; ``size`` when it never does."""
+    smaller = size
+    while smaller >= least:
+        if pdfmetrics.stringWidth(text, face, smaller) <= room:
+            return smaller
+        smaller -= 0.5
+    return size
 
 
 def _wrapped(text: str, face: str, size: float, room: float, most: int) -> list[str]:

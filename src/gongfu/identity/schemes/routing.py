@@ -21,7 +21,7 @@ class Authority(StrEnum):
     """Kinds of authorities, by how they are asked."""
 
     HANDLE = "handle"
-    """The resolver of this node, over the Handle protocol."""
+    """The recursive resolver of the settings or, without one, this node's own; over the Handle protocol."""
     GS1 = "gs1"
     """A GS1-Conformant resolver, for its link set."""
     DID = "did"

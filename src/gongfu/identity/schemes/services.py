@@ -68,7 +68,7 @@ def servers() -> Mapping[Authority, str]:
     dns = asking.nameserver(node.dns_server)
     host = _LOOPBACK.get(node.host, node.host)
     return {
-        Authority.HANDLE: f"{host}:{node.handle_port}",
+        Authority.HANDLE: node.recursive or f"{host}:{node.handle_port}",
         Authority.GS1: node.gs1_resolver_url,
         Authority.DID: node.did_resolver_url,
         Authority.ECODE: node.ecode_resolver_url,
