@@ -37,7 +37,9 @@ DOORS = {
     },
     "identity.hierarchy": {"services"},
     "identity.recursion": {"endpoints", "errors", "paths", "process", "trace"},
-    "identity.registry": {"delegations", "services", "records", "store"},
+    "identity.carriers": {"services"},
+    "identity.registry": {"delegations", "services", "records", "store", "values"},
+    "identity.schemes": {"services", "codes", "types"},
     "platform.devices": {"services", "models", "sync"},
     "data.telemetry": {"services", "overview", "texts"},
 }

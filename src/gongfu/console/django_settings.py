@@ -62,6 +62,8 @@ GONGFU_APPS = [
     "gongfu.kernel.tasks",
     "gongfu.identity.registry",
     "gongfu.identity.hierarchy",
+    "gongfu.identity.schemes",
+    "gongfu.identity.carriers",
     "gongfu.platform.devices",
     "gongfu.data.telemetry",
     "gongfu.console",

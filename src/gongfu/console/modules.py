@@ -20,6 +20,8 @@ from gongfu.kernel.pages.resource import Resource, Tab
 MODULES = (
     "gongfu.identity.registry",
     "gongfu.identity.hierarchy",
+    "gongfu.identity.schemes",
+    "gongfu.identity.carriers",
     "gongfu.platform.devices",
     "gongfu.data.telemetry",
     "gongfu.kernel.tasks",

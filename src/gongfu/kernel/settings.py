@@ -41,6 +41,9 @@ _ADDRESSES = (
     ),
     ("bus_url", ("nats://", "tls://"), mark("Use nats://user:password@host:port.")),
     ("store_url", ("http://", "https://"), mark("Use http://user:password@host:port/database.")),
+    ("gs1_resolver_url", ("http://", "https://"), mark("Use https://name.")),
+    ("did_resolver_url", ("http://", "https://"), mark("Use https://name.")),
+    ("ecode_resolver_url", ("http://", "https://"), mark("Use https://name.")),
 )
 
 
@@ -117,6 +120,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Certificate of the Handle HTTP API: path of a PEM file, or self-signed to have one made; empty for plain HTTP."""
     tls_key: str = ""
     """Path of the PEM file with its private key; default: the certificate's file."""
+    gs1_resolver_url: str = ""
+    """Resolver to ask about GS1 keys that are not bound here: https://name; empty: none."""
+    did_resolver_url: str = ""
+    """Resolver to ask about BIDs and other DIDs (W3C DID Resolution): https://name; empty: none."""
+    ecode_resolver_url: str = ""
+    """Resolver to ask about Ecodes: https://name/path; empty: none."""
+    dns_server: str = ""
+    """DNS server to ask about domain names and OIDs: host or host:port; empty: the system's."""
+    label_font: str = ""
+    """TrueType file to embed into printed labels; empty: STSong-Light, which PDF readers bring along."""
     resolver_workers: int = 1
     """Resolver processes that share the port."""
     retention_bus_bytes: int = 2_000_000_000

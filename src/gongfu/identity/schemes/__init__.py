@@ -1,0 +1,1 @@
+"""Every scheme of identifiers behind one entry: recognise, check, normalise, and say who answers."""
