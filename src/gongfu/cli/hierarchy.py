@@ -85,6 +85,11 @@ def members(folder: Path, first: int) -> list[Member]:
 
 def run(settings: Settings, folder: Path, first: int, *, once: bool) -> int:
     """Start the four, show the path to an identifier, run until Ctrl-C or, if ``once``, end; returns the exit code."""
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # both end it, also in the background, where a shell ignores the first
+        signal.signal(number, signal.default_int_handler)
     four = members(folder, first)
     prepare(four)
     console = Console()

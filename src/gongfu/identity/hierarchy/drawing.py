@@ -64,6 +64,11 @@ class Drawing:
     arrows: tuple[Arrow, ...]
 
     @property
+    def shown(self) -> int:
+        """Pixels of width where there is room."""
+        return self.width * 7 // 5
+
+    @property
     def foot(self) -> int:
         """Where the lines of the servers end."""
         return self.height - 8
