@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import threading
@@ -11,6 +12,8 @@ import pypdfium2
 import pytest
 import zxingcpp
 from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gongfu.identity.carriers import services, sheet
 from gongfu.identity.carriers.labels import Content, Label, Symbol
@@ -220,6 +223,12 @@ def test_what_cannot_be_printed_is_said_and_nothing_is_lost(
     page = answer.content.decode()
     assert why in page
     assert str(changed.get("handles", "")).partition("\n")[0] in page
+
+
+@given(st.text(max_size=100))
+def test_no_import_breaks_the_reader(text: str) -> None:
+    with contextlib.suppress(Invalid):
+        assert all("/" in handle for handle in services.handles_in(text))
 
 
 def test_a_file_that_is_no_text_is_refused(li: User, pumps: list[str]) -> None:

@@ -138,6 +138,7 @@ def test_the_link_set_is_valid_by_rfc_9264(plants: Plants, pump: str, query: str
         "https://ref.gs1.org/voc/recallStatus",
         "https://ref.gs1.org/voc/defaultLink",
     }
+    assert 'rel="http://www.w3.org/ns/json-ld#context"' in answer.headers["Link"]
     assert [link.href for link in linkset.decode(answer.content)], "and read again by the client of this node"
 
 

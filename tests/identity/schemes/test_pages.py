@@ -163,12 +163,15 @@ def test_the_pages_work_in_both_languages_within_few_queries(
 def test_a_program_gets_readings_parts_and_answer(li: User, plants: Plants, pump: str) -> None:
     SchemeBinding.objects.create(organisation=plants[0], scheme="gs1", kind="GTIN", code=f"01/{GTIN}", handle=pump)
     code = quote(f"https://id.example/01/{GTIN}/21/A%2F1?17=261231", safe="/:")
-    found = signed_in(li).get(f"/api/v1/identity/codes/{code}").json()
+    client = signed_in(li)
+    chinese = client.get(f"/api/v1/identity/codes/{code}", headers={"Accept-Language": "zh"}).json()
+    assert {"name": "序列号", "value": "A/1", "number": "21"} in chinese["readings"][0]["parts"]
+    found = client.get(f"/api/v1/identity/codes/{code}", headers={"Accept-Language": "en"}).json()
     assert (found["answered_by"], found["handle"]) == ("here", pump)
     [reading] = found["readings"]
     assert (reading["scheme"], reading["kind"], reading["valid"]) == ("gs1", "GTIN", True)
     assert reading["code"] == f"01/{GTIN}/21/A%2F1"
-    assert {"name": "SERIAL", "value": "A/1", "number": "21"} in reading["parts"]
+    assert {"name": "Serial", "value": "A/1", "number": "21"} in reading["parts"]
     assert found["links"][-1]["href"].endswith(f"/id/{pump}")
 
 

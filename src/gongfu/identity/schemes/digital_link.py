@@ -26,6 +26,11 @@ from gongfu.kernel.i18n import mark, translate
 from gongfu.kernel.pages import errors
 from gongfu.kernel.settings import settings
 
+_CONTEXT = (
+    '<https://ref.gs1.org/standards/resolver/linkset-context>; rel="http://www.w3.org/ns/json-ld#context"; '
+    'type="application/ld+json"'
+)
+"""With it a link set can be read as JSON-LD (artefacts of the resolver standard)."""
 _OWN_PARAMETERS = {"linkType", "context"}
 """Parameters that are for the resolver; all others go on to the target (§6.6)."""
 
@@ -96,7 +101,8 @@ def _resolved(request: HttpRequest) -> HttpResponse:
     else:
         target = _target(request, here, wanted)
         response = HttpResponse(status=307, headers={"Location": _passed_on(target.href, identifier)})
-    response.headers["Link"] = f'<{anchor}?linkType=linkset>; rel="linkset"; type="{linkset.MEDIA_TYPE}"'
+    own = f'<{anchor}?linkType=linkset>; rel="linkset"; type="{linkset.MEDIA_TYPE}"'
+    response.headers["Link"] = own if response.status_code == 307 else f"{own}, {_CONTEXT}"
     return response
 
 

@@ -82,18 +82,13 @@ def _handle(binding: SchemeBinding) -> str:
     return format_html('<a class="mono" href="{}">{}</a>', url, binding.handle)
 
 
-def _code(binding: SchemeBinding) -> str:
-    url = f"/identity/bindings/{binding.pk}/"
-    return format_html('<a class="mono" href="{}">{}</a>', url, binding.code)
-
-
 BINDINGS: Resource[SchemeBinding] = Resource(
     model=SchemeBinding,
     room="identity",
     slug="bindings",
     icon="link",
     columns=[
-        Column("code", render=_code, export=lambda binding: binding.code),
+        Column("code"),
         Column("scheme"),
         Column("kind"),
         Column("handle", render=_handle, export=lambda binding: binding.handle),

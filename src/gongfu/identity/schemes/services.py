@@ -153,8 +153,8 @@ def bindings(user: User, scope: Organisation | None = None) -> QuerySet[SchemeBi
 
 
 def bindings_of(user: User, handle: str) -> QuerySet[SchemeBinding]:
-    """Codes bound to ``handle`` that ``user`` may see."""
-    return bindings(user).filter(handle__iexact=handle)
+    """Codes bound to ``handle``, spelt as it is registered, that ``user`` may see."""
+    return bindings(user).filter(handle=handle)
 
 
 def normalise(binding: SchemeBinding) -> Identifier:

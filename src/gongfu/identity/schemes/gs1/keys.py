@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gongfu.identity.schemes.errors import BadCode
 from gongfu.identity.schemes.gs1 import ai, checks
+from gongfu.identity.schemes.gs1.names import NAMES
 from gongfu.identity.schemes.types import Identifier, Notation, Part, Scheme
 from gongfu.kernel.i18n import mark
 
@@ -125,7 +126,7 @@ def parts(values: Mapping[str, str]) -> tuple[Part, ...]:
     """Every element by name, the check digit of a key by itself."""
     found: list[Part] = []
     for number, value in values.items():
-        found.append(Part(ai.meaning(number).title, value, number))
+        found.append(Part(NAMES.get(number) or ai.meaning(number).title, value, number))
         digit = _check_digit(number, value)
         if digit:
             found.append(Part(mark("Check digit"), digit))
