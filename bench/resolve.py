@@ -58,8 +58,12 @@ def measure(home: Path, count: int, seconds: float) -> tuple[dict[str, float], d
     packet_load.write(tcp, (question(name, number, _KEEP) for number, name in enumerate(names)))
     with packet_load.echo() as port:
         bare = packet_load.measure(port, udp, seconds, check="none")
-    handle_port, health = harness.free_ports(2)
-    environment = {"GONGFU_HANDLE_PORT": str(handle_port), "GONGFU_RESOLVER_PORT": str(health)}
+    handle_port, health, http = harness.free_ports(3)
+    environment = {
+        "GONGFU_HANDLE_PORT": str(handle_port),
+        "GONGFU_RESOLVER_PORT": str(health),
+        "GONGFU_HANDLE_HTTP_PORT": str(http),
+    }
     with harness.Node(home, **environment) as node:
         node.start("resolver", health)
         full = packet_load.measure(handle_port, udp, seconds)

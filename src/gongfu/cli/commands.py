@@ -165,7 +165,7 @@ def _tools(app: typer.Typer) -> None:
         folder: Annotated[
             Path | None, typer.Option(help=translate(mark("Where their state lies; default: hierarchy in home.")))
         ] = None,
-        port: Annotated[int, typer.Option(help=translate(mark("First of nine ports.")))] = 26410,
+        port: Annotated[int, typer.Option(help=translate(mark("First of 13 ports.")))] = 26410,
         once: Annotated[bool, typer.Option("--once", help=translate(mark("Show the path and end.")))] = False,
     ) -> None:
         from gongfu.cli import hierarchy as four
