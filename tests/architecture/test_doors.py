@@ -11,7 +11,7 @@ from .source import FLAT, PACKAGE, modules, python_files, relative
 DOORS = {
     "kernel.accounts": {"services", "bus_users", "models", "permissions", "rules", "second_factor", "signin", "tokens"},
     "kernel.audit": {"services", "models", "middleware"},
-    "kernel.pages": {"services", "resource", "menu", "api", "schemas", "urls", "errors"},
+    "kernel.pages": {"services", "resource", "menu", "api", "schemas", "urls", "errors", "export", "xlsx"},
     "kernel.supervisor": {"main", "plan", "ports", "status"},
     "kernel.tasks": {"services", "worker"},
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
@@ -39,8 +39,9 @@ DOORS = {
     "identity.hierarchy": {"services"},
     "identity.recursion": {"endpoints", "errors", "paths", "process", "trace"},
     "identity.carriers": {"services"},
-    "identity.registry": {"delegations", "services", "records", "store", "values"},
+    "identity.registry": {"readers", "delegations", "services", "records", "store", "values"},
     "identity.schemes": {"services", "codes", "types"},
+    "identity.business": {"services", "templating", "periodic", "demonstration"},
     "platform.devices": {"services", "models", "sync"},
     "data.telemetry": {"services", "overview", "texts"},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gongfu.identity.business import demonstration as business_demonstration
 from gongfu.identity.registry import services as registry
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import Organisation
@@ -21,6 +22,8 @@ def seed(settings: Settings) -> None:
     for enterprise in plant.enterprises:
         if not Organisation.objects.filter(code=enterprise.code).exists():
             _enter(settings, plant, enterprise, operator)
+    if operator is not None:
+        business_demonstration.seed(ACTOR, operator)
 
 
 def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: Organisation | None) -> None:

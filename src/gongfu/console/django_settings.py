@@ -61,6 +61,7 @@ GONGFU_APPS = [
     "gongfu.kernel.pages",
     "gongfu.kernel.tasks",
     "gongfu.identity.registry",
+    "gongfu.identity.business",
     "gongfu.identity.hierarchy",
     "gongfu.identity.schemes",
     "gongfu.identity.carriers",

@@ -18,6 +18,7 @@ from ninja import Router
 from gongfu.kernel.pages.resource import Resource, Tab
 
 MODULES = (
+    "gongfu.identity.business",
     "gongfu.identity.registry",
     "gongfu.identity.hierarchy",
     "gongfu.identity.schemes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
@@ -10,9 +11,10 @@ from django.urls import reverse
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
+from gongfu.identity.business import services as business
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
-from gongfu.kernel.accounts.permissions import can_edit
+from gongfu.kernel.accounts.permissions import can_edit, is_platform_admin
 from gongfu.platform.devices import services as devices
 
 
@@ -29,15 +31,27 @@ def needs(user: User) -> list[Need]:
     """Whatever waits for ``user``; people who may only read are never asked."""
     if not can_edit(user, None):
         return []
+    return [*_refused_devices(user), *_waiting_applications(user)]
+
+
+def _refused_devices(user: User) -> Iterator[Need]:
     refused = devices.overview(user).refused
-    if not refused:
-        return []
-    sentence = ngettext(
-        "%(n)d device has a configuration that cannot work.",
-        "%(n)d devices have a configuration that cannot work.",
-        refused,
-    )
-    return [Need(refused, sentence % {"n": refused}, f"{reverse('platform-devices')}?connection=refused")]
+    if refused:
+        sentence = ngettext(
+            "%(n)d device has a configuration that cannot work.",
+            "%(n)d devices have a configuration that cannot work.",
+            refused,
+        )
+        yield Need(refused, sentence % {"n": refused}, f"{reverse('platform-devices')}?connection=refused")
+
+
+def _waiting_applications(user: User) -> Iterator[Need]:
+    waiting, state = business.waiting(user), "submitted" if is_platform_admin.test(user, None) else "returned"
+    if waiting:
+        sentence = ngettext(
+            "%(n)d application for a prefix waits for you.", "%(n)d applications for prefixes wait for you.", waiting
+        )
+        yield Need(waiting, sentence % {"n": waiting}, f"{reverse('identity-applications')}?state={state}")
 
 
 @require_GET

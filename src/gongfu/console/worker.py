@@ -19,7 +19,8 @@ def main(settings: Settings) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gongfu.console.django_settings")
     django.setup()
 
-    from gongfu.kernel.tasks.worker import run_worker  # noqa: PLC0415 (needs django.setup)
+    from gongfu.identity.business import periodic  # noqa: PLC0415 (needs django.setup)
+    from gongfu.kernel.tasks.worker import run_worker  # noqa: PLC0415
     from gongfu.platform.devices import sync  # noqa: PLC0415
 
     health = ops.Health("worker", "bus")
@@ -46,12 +47,16 @@ def main(settings: Settings) -> None:
         async with ops.serve(ops.app(health), sock):
             jobs = asyncio.create_task(asyncio.to_thread(run_worker, stop_jobs))
             linked = asyncio.create_task(link(stopping))
+            timed = asyncio.create_task(periodic.run(stopping))
             waiting = asyncio.create_task(stopping.wait())
             # Jobs or link ending by themselves is a fault: the process ends and the supervisor starts it again.
             await asyncio.wait({jobs, linked, waiting}, return_when=asyncio.FIRST_COMPLETED)
             stop_jobs.set()
             linked.cancel()
+            timed.cancel()
             await asyncio.gather(jobs, return_exceptions=stopping.is_set())
+            with contextlib.suppress(asyncio.CancelledError):
+                await timed
             with contextlib.suppress(asyncio.CancelledError):
                 await linked
 

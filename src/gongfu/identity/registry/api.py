@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Annotated
 
 from django.http import HttpRequest
@@ -111,8 +112,9 @@ def register_identifier(request: HttpRequest, data: Body[NewIdentifier]) -> Stat
 )
 def get_identifier(request: HttpRequest, handle: str) -> Identifier:
     """One identifier."""
-    record, _ = services.identifier_for(accounts.user_of(request), handle)
-    return _identifier(record)
+    user = accounts.user_of(request)
+    record, _ = services.identifier_for(user, handle)
+    return _identifier(replace(record, values=services.visible_values(user, record)))
 
 
 @router.delete(

@@ -17,3 +17,17 @@ class JournalTrimmed(Conflict):
 
 class NoIdentifier(NotFound):
     """No such identifier, or none that this user may see."""
+
+
+class QuotaSpent(Conflict):
+    """No further identifier fits under the prefix by its contract."""
+
+    code = "registration_limit"
+    handle_code = 604  # registration limit, national system
+
+
+class PrefixSuspended(Conflict):
+    """The prefix is out of service."""
+
+    code = "prefix_suspended"
+    handle_code = 605  # prefix limit, national system

@@ -16,7 +16,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from gongfu.identity.registry import qr, resolving, services
+from gongfu.identity.registry import qr, readers, resolving, services
 from gongfu.identity.registry.errors import NoIdentifier
 from gongfu.identity.registry.models import Prefix
 from gongfu.identity.registry.records import Record
@@ -89,11 +89,13 @@ def identifiers_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 def identifier_page(request: HttpRequest, handle: str) -> HttpResponse:
     """One identifier: its values, its QR code, and what the resolver says of it."""
-    record, prefix = services.identifier_for(accounts.user_of(request), handle)
+    user = accounts.user_of(request)
+    record, prefix = services.identifier_for(user, handle)
     url = page_url(settings().url, str(record.handle))
+    lines = readers.reader().lines(record, services.visible_values(user, record))
     context = _shown(record) | {
         "prefix": prefix,
-        "values": [(value, _moment(value.timestamp)) for value in record.values],
+        "values": [(line, _moment(line.value.timestamp)) for line in lines],
         "url": url,
         "qr": qr.svg(url),
         "resolver": f"{settings().host}:{settings().handle_port}",
@@ -115,9 +117,9 @@ def public_page(request: HttpRequest, handle: str) -> HttpResponse:
             handle=handle[:255],
         )
     others = [
-        (_NAMES.get(value.type, value.type), value)
-        for value in record.public
-        if value.type not in (Standard.NAME.name, Standard.URL.name, Standard.TYPE.name, Standard.OWNER.name)
+        (line.label or _NAMES.get(line.value.type, line.value.type), line.text)
+        for line in readers.reader().lines(record, record.public)
+        if line.value.type not in (Standard.NAME.name, Standard.URL.name, Standard.TYPE.name, Standard.OWNER.name)
     ]
     url = page_url(settings().url, str(record.handle))
     context = _shown(record) | {"others": others, "url": url, "qr": qr.svg(url)}

@@ -19,12 +19,12 @@ from gongfu.identity.handle.errors import BadHandle
 from gongfu.identity.handle.names import Handle
 from gongfu.identity.handle.site import Site
 from gongfu.identity.handle.wire import Value
-from gongfu.identity.registry import delegations
+from gongfu.identity.registry import delegations, quota, readers
 from gongfu.identity.registry import values as standard_values
-from gongfu.identity.registry.errors import NoIdentifier, NoPrefix, PrefixTaken
+from gongfu.identity.registry.errors import NoIdentifier, NoPrefix, PrefixSuspended, PrefixTaken
 from gongfu.identity.registry.models import Prefix as Prefix  # for the modules above
 from gongfu.identity.registry.records import Record, encode
-from gongfu.identity.registry.store import IdentifierStore, open_store
+from gongfu.identity.registry.store import IdentifierStore, Limits, open_store
 from gongfu.identity.registry.values import Nameplate as Nameplate  # for the modules above
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.permissions import can_edit, is_platform_admin
@@ -222,6 +222,17 @@ def count(prefix: str) -> int:
     return store().count(prefix)
 
 
+def set_limits(prefix: str, registrations: int, daily_resolutions: int) -> None:
+    """What may happen under ``prefix`` (0: no limit), for every process once this transaction commits."""
+    limits = Limits(registrations, daily_resolutions)
+    transaction.on_commit(lambda: store().set_limits(prefix, limits))
+
+
+def secondary_prefix() -> str:
+    """This node's own prefix, below which enterprises are numbered."""
+    return settings().identifier_prefix
+
+
 def _secondary(actor: User | str) -> Prefix:
     name = settings().identifier_prefix
     found = Prefix.objects.filter(name=name).first()
@@ -248,10 +259,11 @@ def register(actor: User, handle: str, values: Iterable[Value]) -> Record:
     """Register a new identifier. It is on disk when this returns; call it outside a transaction.
 
     Raises :class:`BadHandle`, :class:`NoPrefix`, :class:`Forbidden`, :class:`Invalid` for its values,
-    :class:`Conflict` when it exists.
+    :class:`PrefixSuspended`, :class:`QuotaSpent`, :class:`Conflict` when it exists.
     """
     name = names.parse(handle)
     prefix = _own(actor, name)
+    quota.require_room(store(), prefix.name)
     now = _now()
     record = Record(name, tuple(values), now, now)
     encode(record)  # refuses what cannot be stored before anything is written
@@ -259,6 +271,14 @@ def register(actor: User, handle: str, values: Iterable[Value]) -> Record:
         audit.record(actor, "register", prefix, after=_audited(record))
         store().put(record, replace=False)  # last: when this fails, the entry above is gone as well
     return record
+
+
+def standard_values_of(handle: str, name: str, *, now: int) -> tuple[Value, ...]:
+    """Public address, name and enterprise of an identifier that is no device; raises :class:`BadHandle`."""
+    parsed = names.parse(handle)
+    owner = Prefix.objects.filter(name=parsed.prefix.upper()).select_related("organisation").first()
+    plate = Nameplate(name, "", owner.organisation.name if owner else "")
+    return standard_values.standard(parsed, plate, settings().url, now=now)
 
 
 def remove(actor: User, handle: str) -> None:
@@ -343,16 +363,26 @@ def owner_of(record: Record) -> Organisation | None:
 
 
 def identifier_for(user: User, handle: str) -> tuple[Record, Prefix]:
-    """The record with its prefix; raises :class:`NoIdentifier` also when it is another organisation's."""
+    """The record with its prefix; raises :class:`NoIdentifier` also when it is another organisation's.
+
+    Another organisation may have granted ``user`` a look: show only :func:`visible_values`.
+    """
     try:
         parsed = names.parse(handle)
     except BadHandle as error:
         raise _missing(handle) from error
     prefix = prefixes(user).filter(name=parsed.prefix.upper()).first()
+    if prefix is None and parsed.prefix.upper() in readers.reader().granted(user):
+        prefix = Prefix.objects.select_related("organisation").filter(name=parsed.prefix.upper()).first()
     record = store().get(parsed) if prefix else None
     if record is None or prefix is None:
         raise _missing(handle)
     return record, prefix
+
+
+def visible_values(user: User | None, record: Record) -> tuple[Value, ...]:
+    """The values of ``record`` that ``user`` may read, or everybody (None)."""
+    return readers.reader().values(record, user, owner_of(record))
 
 
 def identifiers(
@@ -405,7 +435,11 @@ def _own(actor: User, handle: Handle) -> Prefix:
     if not can_edit.test(actor, prefix):
         raise Forbidden(mark("You may not register under {name}."), name=prefix.name)
     if prefix.state != Prefix.State.ACTIVE:
-        raise Conflict(mark("The prefix {name} is suspended."), name=prefix.name)
+        raise PrefixSuspended(
+            mark("The prefix {name} is suspended."),
+            remedy=mark("Ask the operator of this node why, or renew the contract."),
+            name=prefix.name,
+        )
     if served_at(prefix.name):
         raise Conflict(
             mark("The prefix {name} is served by another node."),

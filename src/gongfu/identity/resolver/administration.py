@@ -28,6 +28,7 @@ from gongfu.identity.resolver.errors import (
     NotResponsible,
     NoValue,
     PrefixSuspended,
+    ResolutionsSpent,
     TooManyIdentifiers,
 )
 from gongfu.identity.resolver.selection import select
@@ -48,6 +49,12 @@ def unlimited(prefix: str) -> int:
     return 0
 
 
+def uncounted(prefix: bytes) -> int:
+    """No daily quota: a resolution under ``prefix`` is not counted and always allowed."""
+    del prefix
+    return 0
+
+
 class Administration:
     """What can be done with the identifiers of ``store``; ``node_prefix`` is the prefix whose administrators run it."""
 
@@ -58,11 +65,13 @@ class Administration:
         node_prefix: str = "",
         elsewhere: Elsewhere = nowhere,
         registrations: Callable[[str], int] = unlimited,
+        resolutions: Callable[[bytes], int] = uncounted,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._node_prefix = node_prefix
         self._registrations = registrations
+        self._resolutions = resolutions
         self._clock = clock
         self.authority = Authority(store, elsewhere)
 
@@ -89,10 +98,14 @@ class Administration:
     ) -> tuple[Value, ...]:
         """The values asked for that ``who`` may read.
 
-        Raises :class:`NotResponsible` (301), :class:`NoHandle` (100), :class:`NoValue` (200); for values that only
+        Raises :class:`NotResponsible` (301), :class:`NoHandle` (100), :class:`NoValue` (200),
+        :class:`ResolutionsSpent` (603); for values that only
         administrators may read, unless ``public_only``: :class:`AuthenticationNeeded` (402) and so on.
         """
         record = self._record(handle)
+        prefix = record.handle.prefix
+        if self._resolutions(prefix.encode().upper()):
+            raise ResolutionsSpent(mark("The resolutions of {prefix} are spent for today."), prefix=prefix)
         asked = select(record.values, ResolveRequest(handle, tuple(indexes), tuple(types)))
         if public_only:
             found = tuple(value for value in asked if value.public)

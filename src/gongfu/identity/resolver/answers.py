@@ -19,6 +19,7 @@ from gongfu.identity.handle import fragments, wire
 from gongfu.identity.handle.codes import EnvelopeFlag, OpCode, OpFlag
 from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.registry.store import IdentifierStore
+from gongfu.identity.resolver.administration import Administration
 from gongfu.identity.resolver.counters import Counters, Transport
 from gongfu.identity.resolver.desk import Desk, Packet, assemble
 
@@ -55,7 +56,7 @@ class Answerer:
     ) -> None:
         """``desk`` is shared by the transports of a process; without one it is a plain one of its own."""
         self.store = store
-        self._desk = desk or assemble(store)
+        self._desk = desk or assemble(store, Administration(store, resolutions=counters.prefix))
         self.counters = counters
         self.transport = transport
         self._pending: OrderedDict[tuple[Peer, int], tuple[float, fragments.Assembly]] = OrderedDict()

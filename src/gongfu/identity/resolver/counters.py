@@ -6,9 +6,10 @@ serves ``/metrics`` sums the rows when asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ctypes import Array, c_uint64
 from enum import IntEnum
+from functools import cached_property
 from multiprocessing.sharedctypes import RawArray
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gongfu.identity.handle.codes import ResponseCode
+from gongfu.identity.resolver import usage
 
 _CODES = sorted(ResponseCode)
 _COLUMN = {code: column for column, code in enumerate(_CODES)}
@@ -37,12 +39,17 @@ class Transport(IntEnum):
     HTTP = 2
 
 
+_EACH = len(Transport) * _WIDTH + usage.TABLE
+"""Words of one worker."""
+
+
 class Counters:
     """Rows of one process; ``memory`` comes from :func:`shared`."""
 
     def __init__(self, memory: Memory, worker: int = 0) -> None:
         self._memory = memory
         self._base = [(worker * len(Transport) + transport) * _WIDTH for transport in Transport]
+        self._worker = worker
 
     def answered(self, transport: Transport, code: ResponseCode, number: int = 1) -> None:
         """So many requests were answered with ``code``."""
@@ -60,6 +67,11 @@ class Counters:
         """Of one answer only the beginning was sent, so that a real client asks again over TCP."""
         self._memory[self._base[transport] + _CUT] += 1
 
+    @cached_property
+    def prefix(self) -> Callable[[bytes], int]:
+        """Counts a resolution under a prefix's key; 1 when its day is spent: answer 603 instead."""
+        return usage.PrefixTable(self._memory, tables(self._memory)[self._worker]).count
+
     @property
     def serving(self) -> bool:
         """Whether this worker listens."""
@@ -72,7 +84,13 @@ class Counters:
 
 def shared(workers: int) -> Memory:
     """Zeroed memory for that many workers, to be handed to them when they are started."""
-    return RawArray(c_uint64, workers * len(Transport) * _WIDTH)
+    return RawArray(c_uint64, workers * _EACH)
+
+
+def tables(memory: Memory) -> list[int]:
+    """Where each worker's table of prefixes begins: behind the counters of all workers."""
+    workers = len(memory) // _EACH
+    return [workers * len(Transport) * _WIDTH + worker * usage.TABLE for worker in range(workers)]
 
 
 class Collected(Collector):
@@ -90,7 +108,8 @@ class Collected(Collector):
         names |= {_DROPPED: "dropped", _LIMITED: "limited", _CUT: "cut"}
         for transport in Transport:
             for column, name in names.items():
-                total = sum(self._memory[transport * _WIDTH + column :: len(Transport) * _WIDTH])
+                end = tables(self._memory)[0]
+                total = sum(self._memory[transport * _WIDTH + column : end : len(Transport) * _WIDTH])
                 if total or name in ("success", "handle_not_found", "dropped"):
                     family.add_metric((transport.name.lower(), name), total)
         yield family

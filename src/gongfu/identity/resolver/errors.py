@@ -95,3 +95,11 @@ class NotOffered(Forbidden):
 
     code = "not_offered"
     handle_code = 5
+
+
+class ResolutionsSpent(Forbidden):
+    """The prefix was resolved as often as its contract allows in a day."""
+
+    code = "daily_limit"
+    http_status = 429
+    handle_code = 603

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import multiprocessing
 import socket
 from collections.abc import AsyncIterator
 from multiprocessing.process import BaseProcess
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import structlog
 from prometheus_client import REGISTRY
@@ -16,9 +18,10 @@ from prometheus_client import REGISTRY
 from gongfu.identity.handle import keys
 from gongfu.identity.recursion import process as recursion
 from gongfu.identity.registry.store import IdentifierStore, open_store
+from gongfu.identity.resolver import usage
 from gongfu.identity.resolver.administration import Administration
 from gongfu.identity.resolver.answers import Answerer
-from gongfu.identity.resolver.counters import Collected, Counters, Memory, Transport, shared
+from gongfu.identity.resolver.counters import Collected, Counters, Memory, Transport, shared, tables
 from gongfu.identity.resolver.desk import assemble
 from gongfu.identity.resolver.http import tls
 from gongfu.identity.resolver.http.service import HttpService
@@ -60,7 +63,7 @@ def main(settings: Settings) -> None:
                     health.set("listening", True)
                 if recursive is not None:
                     await stack.enter_async_context(recursion.serving(settings, *recursive))
-                await _watch(open_store(settings.home), health, stopping)
+                await _watch(open_store(settings.home), _Counted(settings, memory), health, stopping)
         finally:
             REGISTRY.unregister(collector)
 
@@ -124,6 +127,7 @@ async def _worker(settings: Settings, sockets: _Sockets, counters: Counters) -> 
         store,
         node_prefix=node_prefix,
         registrations=lambda prefix: store.limits(prefix).registrations,
+        resolutions=counters.prefix,
     )
     desk = assemble(store, administration, key=keys.node_key(settings.home))
     server = TcpServer(Answerer(store, counters, Transport.TCP, desk))
@@ -166,13 +170,34 @@ async def _workers(settings: Settings, memory: Memory, health: ops.Health) -> As
             await asyncio.to_thread(worker.join)
 
 
-async def _watch(store: IdentifierStore, health: ops.Health, stopping: asyncio.Event) -> None:
-    """Say whether the store can be read, until ``stopping``."""
+class _Counted:
+    """Resolutions by prefix: added up, kept in a file, held against the quotas in the store."""
+
+    def __init__(self, settings: Settings, memory: Memory) -> None:
+        self._zone = ZoneInfo(settings.timezone)
+        self._store = open_store(settings.home)
+        self._book = usage.Book(memory, tables(memory), usage.read(self._store.path))
+
+    def look(self) -> None:
+        """One round; raises :class:`Unavailable`."""
+        counted = self._book.add_up(dt.datetime.now(self._zone))
+        self._book.mark(usage.spent(counted, lambda prefix: self._store.limits(prefix).daily_resolutions))
+        try:
+            usage.write(self._store.path, counted)
+        except OSError as error:
+            log.warning("resolutions cannot be written down", reason=error.strerror)
+
+
+async def _watch(store: IdentifierStore, counted: _Counted, health: ops.Health, stopping: asyncio.Event) -> None:
+    """Say whether the store can be read, and count, until ``stopping``."""
     while not stopping.is_set():
         try:
             homed = store.prefixes()
+            await asyncio.to_thread(counted.look)
             health.set("store", True, f"{len(homed)} prefixes")
         except Unavailable as error:
             health.set("store", False, str(error))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), _LOOK_SECONDS)
+    with contextlib.suppress(Unavailable):
+        counted.look()  # what came since is not forgotten

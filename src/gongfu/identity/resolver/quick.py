@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from gongfu.identity.handle.codes import MAX_PACKET, VERSION, OpCode, OpFlag, ResponseCode
+from gongfu.identity.resolver.administration import uncounted
 from gongfu.identity.resolver.desk import ANSWER_SECONDS
 
 PublicValues: TypeAlias = Callable[[bytes], tuple[int, bytes] | None]
@@ -37,8 +38,9 @@ _NONE: Plan = (b"", b"")
 class Quick:
     """Answers in one way of transport; not for several threads at once."""
 
-    def __init__(self, most: int) -> None:
-        """``most`` octets of payload at most; up to 4,000."""
+    def __init__(self, most: int, count: Callable[[bytes], int] = uncounted) -> None:
+        """``most`` octets of payload at most; up to 4,000. ``count`` is told the prefix, and says 1 to refuse."""
+        self._count = count
         self._most = min(most, _LONGEST - 1)
         self._plans: dict[bytes, Plan] = {}
         self._expires = bytes(4)
@@ -73,7 +75,7 @@ class Quick:
             return None
         count, values = found
         body = end - 40 + len(values)
-        if body + 28 > self._most:
+        if body + 28 > self._most or self._count(key.partition(b"/")[0]):
             return None
         return b"".join(
             (

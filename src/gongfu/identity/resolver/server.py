@@ -98,7 +98,7 @@ class _UdpServer:
         self._answerer = answerer
         self._counters = answerer.counters
         self._datagrams = datagrams(sock)
-        self._quick = Quick(fragments.PIECE)
+        self._quick = Quick(fragments.PIECE, answerer.counters.prefix)
         self._limiter = RateLimiter(restraint.rate)
         self._most = restraint.amplification
         self._slow = _Slow()

@@ -57,7 +57,7 @@ class TcpServer:
         self.answerer = answerer
         self.idle = idle
         self.patience = patience
-        self.quick = Quick(_QUICK)
+        self.quick = Quick(_QUICK, answerer.counters.prefix)
         self.connections: set[_Connection] = set()
         self.stopping = False
         self.last_gone = asyncio.Event()

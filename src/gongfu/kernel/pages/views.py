@@ -202,6 +202,7 @@ def step_page(request: HttpRequest, resource: Kind, pk: int, name: str) -> HttpR
     thing = changes.find(resource, user, pk)
     step = workflow.find(resource.model, name)
     context: dict[str, object] = {"resource": resource, "object": thing, "step": step}
+    context["consequence"] = step.consequence_for(thing)
     if request.method == "POST":
         reason = request.POST.get("reason", "")[:2000].replace("\0", "")
         try:

@@ -23,6 +23,7 @@ from rules.predicates import Predicate
 
 _Method = TypeVar("_Method", bound=Callable[..., None])
 _KEY = "step"
+Consequence = str | Promise | Callable[[models.Model], str]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class Step:
     may: Predicate
     reason: bool
     dangerous: bool
+    consequence: Consequence = ""
+    """What will happen, said before it does: a sentence, or a function of the thing."""
+
+    def consequence_for(self, thing: models.Model) -> str:
+        """The sentence for ``thing``, empty when there is none."""
+        return str(self.consequence(thing) if callable(self.consequence) else self.consequence)
 
 
 def step(
@@ -48,12 +55,21 @@ def step(
     may: Predicate,
     reason: bool = False,
     dangerous: bool = False,
+    consequence: Consequence = "",
 ) -> Callable[[_Method], _Method]:
     """Make a method ``(self, user, reason)`` of a model the step from any of ``source`` to ``target``."""
 
     def declare(method: _Method) -> _Method:
         declared = Step(
-            method.__name__, label, field, tuple(str(state) for state in source), str(target), may, reason, dangerous
+            method.__name__,
+            label,
+            field,
+            tuple(str(state) for state in source),
+            str(target),
+            may,
+            reason,
+            dangerous,
+            consequence,
         )
         decorate: Callable[[_Method], _Method] = transition(
             field=field, source=list(source), target=target, custom={_KEY: declared}

@@ -9,4 +9,5 @@ import "./elements/copy-text.js";
 import "./elements/spark-line.js";
 import "./elements/live-value.js";
 import "./elements/live-chart.js";
+import "./elements/bar-chart.js";
 import "./elements/state-timeline.js";

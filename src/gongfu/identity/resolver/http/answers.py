@@ -96,6 +96,8 @@ class Quick:
             if not found:
                 return None
             values = value_json.to_json(found)
+        if self._counters.prefix(names.prefix_key(key)):
+            return None
         body = _BODY % (_encode(handle), values)
         self._counters.answered(Transport.HTTP, ResponseCode.SUCCESS)
         return _HEAD % len(body) + body

@@ -13,7 +13,7 @@ const MAX_SERIES = 7;
 const LEAST_SPAN_MS = 5 * 60e3;
 let library = null;
 
-function echarts() {
+export function echarts() {
   library ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = document.documentElement.dataset.echarts;

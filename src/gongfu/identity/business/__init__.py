@@ -1,0 +1,1 @@
+"""Business management of a secondary node: applications, contracts, quotas, metadata templates, reports."""

@@ -1,0 +1,147 @@
+"""How often each prefix was resolved: counted in memory that all workers share, kept in a file for the control plane.
+
+Each worker has a table of its own in the memory of :mod:`gongfu.identity.resolver.counters`, so that counting takes no
+lock: a dictionary look-up and one addition. The first process adds the tables up every few seconds, writes
+``usage.json`` beside the identifiers, and marks the prefixes that have spent their day; a worker sees the mark in the
+row it counts in. A quota is therefore overdrawn by what is asked within those seconds, never by more.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Iterator
+from ctypes import Array, c_uint64
+from pathlib import Path
+
+import msgspec
+
+FILE = "usage.json"
+SLOTS = 4096
+"""Prefixes one worker counts apart; further ones are counted together."""
+_KEY_WORDS = 6
+_WORDS = _KEY_WORDS + 2
+"""A row: key in 48 octets, count, mark."""
+_COUNT, _MARK = _KEY_WORDS, _KEY_WORDS + 1
+TABLE = SLOTS * _WORDS
+"""Words of one worker's table."""
+_OTHERS = b"*"
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What was resolved, by prefix in upper case; ``*`` stands for those beyond :data:`SLOTS`."""
+
+    at: float
+    """When this was written, Unix seconds."""
+    day: str
+    """The day ``today`` belongs to, where the node stands."""
+    today: dict[str, int] = {}
+    total: dict[str, int] = {}
+    """Since the node was set up."""
+    rate: dict[str, float] = {}
+    """Resolutions per second since the last writing."""
+
+
+class PrefixTable:
+    """One worker's table; continues the rows that a worker before it began."""
+
+    def __init__(self, memory: Array[c_uint64], base: int) -> None:
+        self._memory = memoryview(memory).cast("B").cast("Q")  # quicker than the array itself
+        self._base = base
+        self._beginning = threading.Lock()
+        self._rows = dict(_rows(memory, base))
+        if _OTHERS not in self._rows:
+            self._begin(_OTHERS)
+
+    def count(self, prefix: bytes) -> int:
+        """One more resolution under ``prefix`` (its key): 0, or 1 when its day is spent and it must be refused."""
+        row = self._rows.get(prefix) or self._begin(prefix)
+        if self._memory[row + _MARK]:
+            return 1
+        self._memory[row + _COUNT] += 1
+        return 0
+
+    def _begin(self, prefix: bytes) -> int:
+        with self._beginning:  # UDP and TCP are two threads of one worker
+            if prefix in self._rows:
+                return self._rows[prefix]
+            if len(self._rows) >= SLOTS or len(prefix) > 8 * _KEY_WORDS:
+                return self._rows[_OTHERS]
+            row = self._base + len(self._rows) * _WORDS
+            padded = prefix.ljust(8 * _KEY_WORDS, b"\0")
+            for word in reversed(range(_KEY_WORDS)):  # the first word last: only then others see the row
+                self._memory[row + word] = int.from_bytes(padded[8 * word : 8 * word + 8], "big")
+            self._rows[prefix] = row
+            return row
+
+
+class Book:
+    """Adds up all tables; carries day and totals over a restart."""
+
+    def __init__(self, memory: Array[c_uint64], tables: list[int], kept: Usage | None = None) -> None:
+        """``tables`` are the bases of the workers' tables, ``kept`` is what the file said."""
+        self._memory = memory
+        self._tables = tables
+        self._seen: dict[str, int] = {}
+        self._kept = kept
+
+    def add_up(self, moment: dt.datetime) -> Usage:
+        """The state at ``moment``, which is local time with its zone."""
+        raw: dict[str, int] = {}
+        for base in self._tables:
+            for key, row in _rows(self._memory, base):
+                name = key.decode("ascii", "replace")
+                raw[name] = raw.get(name, 0) + self._memory[row + _COUNT]
+        before, day = self._kept, moment.date().isoformat()
+        new = {name: number - self._seen.get(name, 0) for name, number in raw.items()}
+        elapsed = moment.timestamp() - before.at if before and self._seen else 0.0
+        self._seen = raw
+        self._kept = Usage(
+            at=moment.timestamp(),
+            day=day,
+            today=_sum(before.today if before and before.day == day else {}, new),
+            total=_sum(before.total if before else {}, new),
+            rate={name: number / elapsed for name, number in new.items() if number} if elapsed > 0 else {},
+        )
+        return self._kept
+
+    def mark(self, spent: frozenset[str]) -> None:
+        """Workers refuse the prefixes in ``spent`` from now on, and no other."""
+        for base in self._tables:
+            for key, row in _rows(self._memory, base):
+                self._memory[row + _MARK] = key.decode("ascii", "replace") in spent
+
+
+def spent(usage: Usage, daily_limit: Callable[[str], int]) -> frozenset[str]:
+    """Prefixes that were resolved as often as ``daily_limit`` allows in a day; 0 allows everything."""
+    return frozenset(name for name, number in usage.today.items() if name != "*" and 0 < daily_limit(name) <= number)
+
+
+def read(folder: Path) -> Usage | None:
+    """What the resolver last wrote into ``folder``; None when there is nothing that can be read."""
+    try:
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=Usage)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def write(folder: Path, usage: Usage) -> None:
+    """Replace the file in one step; raises :class:`OSError`."""
+    made = folder / f"{FILE}.new"
+    made.write_bytes(msgspec.json.encode(usage))
+    made.replace(folder / FILE)
+
+
+def _rows(memory: Array[c_uint64], base: int) -> Iterator[tuple[bytes, int]]:
+    """Key and place of every row in use."""
+    for row in range(base, base + TABLE, _WORDS):
+        first = memory[row]
+        if not first:
+            return
+        words = [first, *memory[row + 1 : row + _KEY_WORDS]]
+        yield b"".join(word.to_bytes(8, "big") for word in words).rstrip(b"\0"), row
+
+
+def _sum(before: dict[str, int], new: dict[str, int]) -> dict[str, int]:
+    added = {name: before.get(name, 0) + number for name, number in new.items()}
+    return {name: number for name, number in (before | added).items() if number}
