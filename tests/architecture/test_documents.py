@@ -55,8 +55,8 @@ def test_every_command_in_a_document_exists(page: Path) -> None:
         assert f"│ {name} " in commands(), name
         if name in ("user", "audit", "handle") and inner:
             assert f"│ {inner} " in commands(name), inner
-        for option in re.findall(rf"gongfu {name}[^\n`]*?(--[a-z-]+)", text):
-            path = (name, inner) if name in ("user", "audit", "handle") and inner else (name,)
+        path = (name, inner) if name in ("user", "audit", "handle") and inner else (name,)
+        for option in re.findall(rf"gongfu {' '.join(path)}\b[^\n`]*?(--[a-z-]+)", text):
             assert option in commands(*path), f"{name} {option}"
 
 

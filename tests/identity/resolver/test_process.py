@@ -17,12 +17,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gongfu.identity.handle import keys, site
 from gongfu.identity.handle.client import resolve
 from gongfu.identity.handle.names import parse
 from gongfu.identity.handle.wire import Value
 from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.store import FOLDER, IdentifierStore
+from gongfu.identity.resolver import process
 from gongfu.kernel.errors import GongfuError
+from gongfu.kernel.settings import Settings
 
 pytestmark = pytest.mark.node
 
@@ -148,3 +151,20 @@ def test_several_workers_share_the_port_and_a_killed_one_comes_back(home: Path) 
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     assert not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers)
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "expected"),
+    [("192.0.2.7", "", "192.0.2.7"), ("0.0.0.0", "http://192.0.2.8:8000", "192.0.2.8"), ("0.0.0.0", "http://name", "")],
+)
+def test_the_node_describes_itself_by_an_address_others_can_reach(
+    tmp_path: Path, host: str, url: str, expected: str
+) -> None:
+    key = keys.generate(keys.Algorithm.ED25519)
+    octets = process._site(Settings(home=tmp_path, host=host, public_url=url), key)
+    if not expected:
+        assert octets == b""
+        return
+    [server] = site.decode(octets).servers
+    assert str(server.address) == expected
+    assert server.public_key == key.public.encode()

@@ -8,6 +8,7 @@ import datetime as dt
 import multiprocessing
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -15,7 +16,8 @@ from zoneinfo import ZoneInfo
 import structlog
 from prometheus_client import REGISTRY
 
-from gongfu.identity.handle import keys
+from gongfu.identity.handle import keys, site
+from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.recursion import process as recursion
 from gongfu.identity.registry.store import IdentifierStore, open_store
 from gongfu.identity.resolver import usage
@@ -118,6 +120,19 @@ def _bind_recursive(settings: Settings) -> tuple[socket.socket, socket.socket]:
         raise
 
 
+def _site(settings: Settings, key: keys.PrivateKey) -> bytes:
+    """How this node describes itself to who asks for its HS_SITE; empty when it has no address to name."""
+    for host in (settings.host, urlsplit(settings.url).hostname or ""):
+        try:
+            found = site.single(host, settings.handle_port)
+        except Malformed:  # a name, not an address
+            continue
+        if not found.servers[0].address.is_unspecified:
+            server = replace(found.servers[0], public_key=key.public.encode())
+            return site.encode(replace(found, servers=(server,)))
+    return b""
+
+
 @contextlib.asynccontextmanager
 async def _worker(settings: Settings, sockets: _Sockets, counters: Counters) -> AsyncIterator[None]:
     udp, tcp, web = sockets
@@ -129,7 +144,8 @@ async def _worker(settings: Settings, sockets: _Sockets, counters: Counters) -> 
         registrations=lambda prefix: store.limits(prefix).registrations,
         resolutions=counters.prefix,
     )
-    desk = assemble(store, administration, key=keys.node_key(settings.home))
+    key = keys.node_key(settings.home)
+    desk = assemble(store, administration, key=key, site=lambda: _site(settings, key))
     server = TcpServer(Answerer(store, counters, Transport.TCP, desk))
     http = HttpService(settings.home, store, administration, counters, node_prefix=node_prefix, tls=_tls(settings))
     with contextlib.closing(udp):
