@@ -32,6 +32,7 @@ DOORS = {
         "session_keys",
         "site",
         "site_json",
+        "sm2",
         "trust",
         "wire",
     },

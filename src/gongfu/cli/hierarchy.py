@@ -32,7 +32,7 @@ from gongfu.kernel.settings import Settings
 
 HOST = "127.0.0.1"
 EXAMPLE = "88.118.1/CNC-0001"
-PORTS = 9
+PORTS = 13
 """How many ports the four of them use, from the first one on."""
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
@@ -52,6 +52,7 @@ class Member:
     home: Path
     port: int
     health: int
+    http_port: int
     prefix: str
     recursive_port: int
     root: str
@@ -68,6 +69,7 @@ class Member:
             "GONGFU_ROOTS": self.root,
             "GONGFU_HANDLE_PORT": str(self.port),
             "GONGFU_RESOLVER_PORT": str(self.health),
+            "GONGFU_HANDLE_HTTP_PORT": str(self.http_port),
             "GONGFU_RECURSIVE_PORT": str(self.recursive_port),
             "GONGFU_LOG_LEVEL": "warning",
         }
@@ -78,7 +80,7 @@ def members(folder: Path, first: int) -> list[Member]:
     prefixes = {"top": "88", "secondary": "88.118", "enterprise": "88.118.1", "recursive": ""}
     root = f"{HOST}:{first}"
     return [
-        Member(role, folder / role, first + number, first + 5 + number, prefix, first + 4, root)
+        Member(role, folder / role, first + number, first + 5 + number, first + 9 + number, prefix, first + 4, root)
         for number, (role, prefix) in enumerate(prefixes.items())
     ]
 

@@ -45,6 +45,7 @@ class Node:
     port: int = field(default_factory=free_port)
     health: int = field(default_factory=free_port)
     recursive: int = field(default_factory=free_port)
+    http: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -57,6 +58,7 @@ class Node:
             "GONGFU_ROOTS": self.roots,
             "GONGFU_HANDLE_PORT": str(self.port),
             "GONGFU_RESOLVER_PORT": str(self.health),
+            "GONGFU_HANDLE_HTTP_PORT": str(self.http),
             "GONGFU_RECURSIVE_PORT": str(self.recursive),
         }
         self.process = subprocess.Popen([sys.executable, program], env=environment)

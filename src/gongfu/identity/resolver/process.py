@@ -16,6 +16,7 @@ from prometheus_client import REGISTRY
 from gongfu.identity.handle import keys
 from gongfu.identity.recursion import process as recursion
 from gongfu.identity.registry.store import IdentifierStore, open_store
+from gongfu.identity.resolver import elsewhere
 from gongfu.identity.resolver.administration import Administration
 from gongfu.identity.resolver.answers import Answerer
 from gongfu.identity.resolver.counters import Collected, Counters, Memory, Transport, shared
@@ -124,6 +125,7 @@ async def _worker(settings: Settings, sockets: _Sockets, counters: Counters) -> 
         store,
         node_prefix=node_prefix,
         registrations=lambda prefix: store.limits(prefix).registrations,
+        elsewhere=elsewhere.configured(settings),
     )
     desk = assemble(store, administration, key=keys.node_key(settings.home))
     server = TcpServer(Answerer(store, counters, Transport.TCP, desk))
