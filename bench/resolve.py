@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import harness
+import http_load
 import identifiers
 import nsd
 import packet_load
@@ -45,7 +46,6 @@ def run(quick: bool) -> harness.Result:
             baselines["nsd_udp_per_s"] = found
             metrics["udp_ratio_to_nsd"] = round(metrics["udp_per_s"] / found, 3)
             missing = {}
-    missing["http_per_s"] = "the HTTP interface is measured where it is built"
     missing["recursive_hit_per_s"] = "the recursive role is measured where it is built"
     return harness.result("resolve", metrics, baselines, started, missing)
 
@@ -58,23 +58,25 @@ def measure(home: Path, count: int, seconds: float) -> tuple[dict[str, float], d
     packet_load.write(tcp, (question(name, number, _KEEP) for number, name in enumerate(names)))
     with packet_load.echo() as port:
         bare = packet_load.measure(port, udp, seconds, check="none")
-    handle_port, health, http = harness.free_ports(3)
+    handle_port, http_port, health = harness.free_ports(3)
     environment = {
         "GONGFU_HANDLE_PORT": str(handle_port),
+        "GONGFU_HANDLE_HTTP_PORT": str(http_port),
         "GONGFU_RESOLVER_PORT": str(health),
-        "GONGFU_HANDLE_HTTP_PORT": str(http),
     }
     with harness.Node(home, **environment) as node:
         node.start("resolver", health)
         full = packet_load.measure(handle_port, udp, seconds)
         half = packet_load.measure(handle_port, udp, seconds, rate=full.per_s / 2)
         streams = stream_load.measure(handle_port, tcp, seconds)
+        web = http_load.http_per_s(http_port, names, seconds=seconds)
         memory = node.resident_mb()["resolver"]
     metrics = {
         "udp_per_s": round(full.per_s),
         "udp_p99_ms_at_half": round(half.p99_ms, 3),
         "udp_ratio_to_echo": round(full.per_s / bare.per_s, 3),
         "tcp_per_s": round(streams),
+        "http_per_s": round(web),
     }
     baselines = {
         "udp_echo_per_s": round(bare.per_s),

@@ -52,7 +52,7 @@ class Member:
     home: Path
     port: int
     health: int
-    http: int
+    http_port: int
     prefix: str
     recursive_port: int
     root: str
@@ -69,8 +69,8 @@ class Member:
             "GONGFU_ROOTS": self.root,
             "GONGFU_HANDLE_PORT": str(self.port),
             "GONGFU_RESOLVER_PORT": str(self.health),
+            "GONGFU_HANDLE_HTTP_PORT": str(self.http_port),
             "GONGFU_RECURSIVE_PORT": str(self.recursive_port),
-            "GONGFU_HANDLE_HTTP_PORT": str(self.http),
             "GONGFU_LOG_LEVEL": "warning",
         }
 
@@ -87,11 +87,6 @@ def members(folder: Path, first: int) -> list[Member]:
 
 def run(settings: Settings, folder: Path, first: int, *, once: bool) -> int:
     """Start the four, show the path to an identifier, run until Ctrl-C or, if ``once``, end; returns the exit code."""
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # both end it, also in the background, where a shell ignores the first
-        signal.signal(number, signal.default_int_handler)
     four = members(folder, first)
     prepare(four)
     console = Console()
