@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
+import resource
 import socket
+import threading
 from collections.abc import AsyncIterator
 from multiprocessing.process import BaseProcess
 
@@ -19,7 +21,8 @@ from gongfu.identity.resolver.administration import Administration
 from gongfu.identity.resolver.answers import Answerer
 from gongfu.identity.resolver.counters import Collected, Counters, Memory, Transport, shared
 from gongfu.identity.resolver.desk import Desk, assemble
-from gongfu.identity.resolver.server import TcpServer, bind, serve_udp
+from gongfu.identity.resolver.server import Restraint, TcpServer, bind, serve_udp
+from gongfu.identity.resolver.streams import MAX_CONNECTIONS
 from gongfu.kernel import ops, process
 from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.settings import Settings
@@ -102,11 +105,14 @@ async def _worker(
 ) -> AsyncIterator[None]:
     udp, tcp = sockets
     store = open_store(settings.home)
+    threading.Thread(target=store.warm, name="resolver-warm", daemon=True).start()
+    _allow_connections()
     desk = _desk(settings, store)
     server = TcpServer(Answerer(store, counters, Transport.TCP, desk))
     with contextlib.closing(udp):
         async with server.serving(tcp):
-            with serve_udp(udp, Answerer(store, counters, Transport.UDP, desk)):
+            restraint = Restraint(settings.resolver_rate_limit, settings.resolver_amplification)
+            with serve_udp(udp, Answerer(store, counters, Transport.UDP, desk), restraint):
                 log.info("resolving", host=settings.host, port=settings.handle_port)
                 yield
 
@@ -119,6 +125,14 @@ def _desk(settings: Settings, store: IdentifierStore) -> Desk:
         registrations=lambda prefix: store.limits(prefix).registrations,
     )
     return assemble(store, administration, key=keys.node_key(settings.home))
+
+
+def _allow_connections() -> None:
+    """As many open files as the system lets this process have: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MAX_CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 2 * MAX_CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextlib.asynccontextmanager
