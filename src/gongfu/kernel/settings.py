@@ -132,6 +132,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """TrueType file to embed into printed labels; empty: STSong-Light, which PDF readers bring along."""
     resolver_workers: int = 1
     """Resolver processes that share the port."""
+    resolver_rate_limit: int = 10_000
+    """Answers a second to one network (IPv4 /24, IPv6 /56) over UDP; this computer is never limited. 0: no limit."""
+    resolver_amplification: int = 16
+    """How many times as long as its request an answer over UDP may be before TCP has to be used; 0: any length."""
     retention_bus_bytes: int = 2_000_000_000
     """How much the bus keeps for a recorder that does not answer before it refuses more."""
     demonstration: bool = False
@@ -167,6 +171,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         last = self.simulator_base_port + SIMULATOR_PORTS - 1
         _check("simulator_base_port", self.simulator_base_port, last < 65536, mark("Use a port up to 65516."))
         _check("resolver_workers", self.resolver_workers, 0 < self.resolver_workers <= 64, mark("Use 1 to 64."))
+        for name, value in (
+            ("resolver_rate_limit", self.resolver_rate_limit),
+            ("resolver_amplification", self.resolver_amplification),
+        ):
+            _check(name, value, value >= 0, mark("Use 0 or more."))
         _check(
             "retention_bus_bytes",
             self.retention_bus_bytes,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import lmdb
+import psutil
 
 from gongfu.kernel.errors import Conflict, Unavailable
 from gongfu.kernel.i18n import mark
@@ -19,6 +20,7 @@ LARGEST_MAP = 2**44
 """Beyond this a store refuses to grow."""
 _MAX_READERS = 1024
 _TABLES = 16
+_SHARE = 0.8  # of the memory that is free or can be freed
 _POPULATE_READ = 22  # MADV_POPULATE_READ, Linux 5.14
 
 T = TypeVar("T")
@@ -93,12 +95,14 @@ class Environment:
             raise unavailable(path, error) from error
 
     def warm(self) -> bool:
-        """Brings what is on disk into memory and this process's page table, as far as there is room.
+        """Brings what is on disk into memory and this process's page table, if it fits; says whether it did.
 
-        Without it the first look at each page costs a fault. Says whether the kernel did it (Linux 5.14).
+        Without it the first look at each page costs a fault. Linux 5.14 can do it.
         """
         file = self.path / "data.mdb"
         size = file.stat().st_size
+        if size > psutil.virtual_memory().available * _SHARE:
+            return False
         with contextlib.suppress(OSError, ValueError):
             libc = ctypes.CDLL(None, use_errno=True)
             for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():

@@ -86,7 +86,7 @@ class IdentifierStore:
             self._journal = Journal(env)
         except lmdb.Error as error:
             raise unavailable(path, error) from error
-        self._homed = Homed(self._meta, self._prefixes)
+        self._homed = Homed(self._meta, self._prefixes, self._limits)
         if self._environment.read(lambda txn: txn.get(b"format", db=self._meta)) != FORMAT:
             self._environment.write(self._migrate)
 
@@ -275,7 +275,12 @@ class IdentifierStore:
     def set_limits(self, prefix: str, limits: Limits) -> None:
         """Quotas of ``prefix`` from now on, for every process; the store keeps them and does not enforce them."""
         packed = _LIMITS.pack(limits.registrations, limits.daily_resolutions)
-        self._environment.write(lambda txn: txn.put(prefix.encode().upper(), packed, db=self._limits))
+
+        def work(txn: Transaction) -> None:
+            txn.put(prefix.encode().upper(), packed, db=self._limits)
+            self._homed.changed(txn)
+
+        self._environment.write(work)
 
     # --- the journal ---
 
@@ -321,7 +326,7 @@ class IdentifierStore:
         self._environment.snapshot(path)
 
     def warm(self) -> bool:
-        """Brings the store into memory as far as there is room; says whether the kernel did it."""
+        """Brings the store into memory if it fits; says whether it did."""
         return self._environment.warm()
 
     def _migrate(self, txn: Transaction) -> None:

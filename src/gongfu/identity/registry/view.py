@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import lmdb
 
 from gongfu.identity.registry import packing, records
@@ -14,34 +16,45 @@ _GENERATION = b"generation"
 class Homed:
     """The prefixes this node answers for, remembered until one is added or removed by whatever process."""
 
-    def __init__(self, meta: lmdb._Database, prefixes: lmdb._Database) -> None:
+    def __init__(self, meta: lmdb._Database, prefixes: lmdb._Database, limits: lmdb._Database) -> None:
         self._meta = meta
         self._prefixes = prefixes
-        self._known: tuple[bytes | None, dict[bytes, bytes | None]] = (b"never read", {})
+        self._limits = limits
+        self._known = _Known(b"never read", frozenset(), {})
 
     def changed(self, txn: Transaction) -> None:
-        """To be called in the transaction that adds or removes one."""
+        """To be called in the transaction that adds or removes one, or changes its limits."""
         number = int.from_bytes(txn.get(_GENERATION, db=self._meta) or b"") + 1
         txn.put(_GENERATION, number.to_bytes(8), db=self._meta)
 
-    def read(self, txn: Transaction) -> dict[bytes, bytes | None]:
-        """Key of each prefix → its number, None until that is looked up; shared by all views of this generation."""
+    def read(self, txn: Transaction) -> _Known:
+        """What holds in ``txn``; shared by all views of this generation."""
         generation = txn.get(_GENERATION, db=self._meta)
-        known = self._known
-        if known[0] != generation:
-            known = self._known = generation, dict.fromkeys(txn.cursor(db=self._prefixes).iternext(values=False))
-        return known[1]
+        if self._known.generation != generation:
+            homed = frozenset(txn.cursor(db=self._prefixes).iternext(values=False))
+            counted = {prefix for prefix, packed in txn.cursor(db=self._limits) if any(packed[8:])}
+            self._known = _Known(generation, homed, dict.fromkeys(homed - counted))
+        return self._known
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    generation: bytes | None
+    homed: frozenset[bytes]
+    open: dict[bytes, bytes | None]
+    """Of those whose resolutions nobody counts, the number, None until that is looked up."""
 
 
 class View:
     """Look-ups in one read transaction; comes from :meth:`IdentifierStore.view` and ends with it."""
 
-    __slots__ = ("_get", "_homed", "_shapes", "_table", "_txn")
+    __slots__ = ("_get", "_homed", "_open", "_shapes", "_table", "_txn")
 
     def __init__(self, table: Table, homed: Homed, txn: Transaction) -> None:
         self._table = table
         self._txn = txn
-        self._homed = homed.read(txn)
+        known = homed.read(txn)
+        self._homed, self._open = known.homed, known.open
         self._get = txn.get
         self._shapes = table.known
 
@@ -57,11 +70,11 @@ class View:
     def public(self, key: bytes) -> tuple[int, bytes] | None:
         """Number and octets of all values of ``key``, of at most 500 octets, as they go over the wire.
 
-        None when the usual way does not apply: another node's prefix, no such identifier, or values that not
-        everyone may read.
+        None when the usual way does not apply: another node's prefix, one with a limit on resolutions (they have to
+        be counted), no such identifier, or values that not everyone may read.
         """
         prefix, _, suffix = key.partition(b"/")
-        number = self._homed.get(prefix)
+        number = self._open.get(prefix)
         if number is None:
             number = self._number(prefix)
             if number is None:
@@ -78,7 +91,7 @@ class View:
         return (shape.public, shape.render(stored, suffix)) if shape.public else None
 
     def _number(self, prefix: bytes) -> bytes | None:
-        if prefix not in self._homed:
+        if prefix not in self._open:
             return None
-        number = self._homed[prefix] = self._table.number(self._txn, prefix)
+        number = self._open[prefix] = self._table.number(self._txn, prefix)
         return number

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import datetime as dt
 import multiprocessing
+import resource
 import socket
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
@@ -27,7 +29,8 @@ from gongfu.identity.resolver.counters import Collected, Counters, Memory, Trans
 from gongfu.identity.resolver.desk import assemble
 from gongfu.identity.resolver.http import tls
 from gongfu.identity.resolver.http.service import HttpService
-from gongfu.identity.resolver.server import TcpServer, bind, serve_udp
+from gongfu.identity.resolver.server import Restraint, TcpServer, bind, serve_udp
+from gongfu.identity.resolver.streams import MAX_CONNECTIONS
 from gongfu.kernel import ops, process
 from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.settings import Settings
@@ -137,6 +140,8 @@ def _site(settings: Settings, key: keys.PrivateKey) -> bytes:
 async def _worker(settings: Settings, sockets: _Sockets, counters: Counters) -> AsyncIterator[None]:
     udp, tcp, web = sockets
     store = open_store(settings.home)
+    threading.Thread(target=store.warm, name="resolver-warm", daemon=True).start()
+    _allow_connections()
     node_prefix = settings.top_prefix if "top" in settings.roles else settings.identifier_prefix
     administration = Administration(
         store,
@@ -150,10 +155,19 @@ async def _worker(settings: Settings, sockets: _Sockets, counters: Counters) -> 
     server = TcpServer(Answerer(store, counters, Transport.TCP, desk))
     http = HttpService(settings.home, store, administration, counters, node_prefix=node_prefix, tls=_tls(settings))
     with contextlib.closing(udp):
+        restraint = Restraint(settings.resolver_rate_limit, settings.resolver_amplification)
         async with server.serving(tcp), http.serving(web):
-            with serve_udp(udp, Answerer(store, counters, Transport.UDP, desk)):
+            with serve_udp(udp, Answerer(store, counters, Transport.UDP, desk), restraint):
                 log.info("resolving", host=settings.host, port=settings.handle_port)
                 yield
+
+
+def _allow_connections() -> None:
+    """As many open files as the system lets this process have: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MAX_CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 2 * MAX_CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextlib.asynccontextmanager
