@@ -38,8 +38,12 @@ DOORS = {
     "identity.hierarchy": {"services"},
     "identity.recursion": {"endpoints", "errors", "paths", "process", "trace"},
     "identity.carriers": {"services"},
-    "identity.registry": {"delegations", "services", "records", "store", "values"},
+    "identity.registry": {"delegations", "errors", "models", "services", "records", "store", "values"},
     "identity.schemes": {"services", "codes", "types"},
+    "identity.authentication": {"services"},
+    "identity.bulk": {"services"},
+    "identity.rdap": {"services"},
+    "identity.search": {"services", "feeding", "table"},
     "platform.devices": {"services", "models", "sync"},
     "data.telemetry": {"services", "overview", "texts"},
 }
