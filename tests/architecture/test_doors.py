@@ -13,7 +13,7 @@ DOORS = {
     "kernel.audit": {"services", "models", "middleware"},
     "kernel.pages": {"services", "resource", "menu", "api", "schemas", "urls", "errors"},
     "kernel.supervisor": {"main", "plan", "ports", "status"},
-    "kernel.tasks": {"services", "worker"},
+    "kernel.tasks": {"services", "models", "worker"},
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
     "network.drivers": {"contract", "pacing", "registry"},
     "network.gateway": {"config"},

@@ -16,7 +16,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBas
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
@@ -169,7 +169,7 @@ def keys_file(_request: HttpRequest) -> HttpResponse:
 def rotate_page(request: HttpRequest) -> HttpResponse:
     """A new signing key."""
     name = services.rotate(accounts.user_of(request))
-    messages.success(request, _now("This node signs with the new key %(name)s.") % {"name": name})
+    messages.success(request, gettext("This node signs with the new key %(name)s.") % {"name": name})
     return HttpResponseRedirect(reverse("identity-verify"))
 
 

@@ -5,7 +5,7 @@ No Django: the same code serves the API, the preview and the import.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gongfu.identity.bulk.errors import RegistrationsSpent
@@ -25,11 +25,12 @@ SIZE = 1_000
 
 @dataclass(slots=True)
 class Batch:
-    """What would be stored. ``handles`` are the rows that fit, ``records`` what they become (not of a deletion)."""
+    """What would be done: ``handles`` are the rows that fit, ``records`` are registered, ``changes`` change records."""
 
     operation: Operation
     handles: dict[bytes, tuple[int, Handle]] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
+    changes: list[tuple[Handle, Sequence[Value], int]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     def refuse(self, row: int, handle: Handle, column: str, error: GongfuError) -> None:
@@ -52,28 +53,27 @@ def examine(
     """
     batch = Batch(plan.operation)
     room = _room(store, plan.prefix) if plan.operation is Operation.REGISTER and not done else None
-    for row, cells in rows:
-        if not any(cells):
-            continue
-        handle = builder.handle(row, cells)
-        if isinstance(handle, Problem):
-            batch.problems.append(handle)
-            continue
-        values: list[Value] | Problem = []
-        if plan.operation is not Operation.DELETE:
-            values = builder.values(row, cells)
+    with store.view() as view:
+        for row, cells in rows:
+            if not any(cells):
+                continue
+            handle = builder.handle(row, cells)
+            if isinstance(handle, Problem):
+                batch.problems.append(handle)
+                continue
+            values = builder.values(row, cells) if plan.operation is not Operation.DELETE else []
             if isinstance(values, Problem):
                 batch.problems.append(values)
                 continue
-        if room == 0:
-            batch.refuse(row, handle, plan.suffix, _spent(store, plan.prefix))
-        elif add(store, batch, row, handle, values, now, column=plan.suffix, done=done) and room is not None:
-            room -= 1
+            if room == 0:
+                batch.refuse(row, handle, plan.suffix, _spent(store, plan.prefix))
+            elif add(view.record, batch, row, handle, values, now, column=plan.suffix, done=done) and room is not None:
+                room -= 1
     return batch
 
 
 def add(
-    store: IdentifierStore,
+    look_up: Callable[[bytes], bytes | None],
     batch: Batch,
     row: int,
     handle: Handle,
@@ -83,14 +83,14 @@ def add(
     column: str = "",
     done: bool = False,
 ) -> bool:
-    """Put one row into ``batch``, or its problem; whether it fits."""
+    """Put one row into ``batch``, or its problem; whether it fits. ``look_up`` reads the store."""
     key = handle.key
     twin = batch.handles.get(key)
     if twin is not None:
         again = Conflict(mark("{handle} stands in row {row} already."), handle=handle, row=twin[0])
         batch.refuse(row, handle, column, again)
         return False
-    there = None if done and batch.operation is not Operation.UPDATE else store.lookup(key)[1]
+    there = None if done and batch.operation is not Operation.UPDATE else look_up(key)
     if batch.operation is Operation.REGISTER:
         if there is not None:
             batch.refuse(row, handle, column, _taken(handle))
@@ -109,23 +109,32 @@ def add(
         except GongfuError as error:
             batch.refuse(row, handle, column, error)
             return False
-        batch.records.append(record)
+        batch.changes.append((handle, values, now))
     batch.handles[key] = (row, handle)
     return True
 
 
 def commit(store: IdentifierStore, batch: Batch, *, actor: str) -> None:
-    """Store what fits, durably; records all or none. Raises :class:`Conflict` when another came first."""
+    """Do what fits, durably. Raises :class:`Conflict` when another came first.
+
+    Registering is all or nothing. Changes and removals are each done on what stands there at that moment and may be
+    done again; they share transactions.
+    """
+    if batch.operation is Operation.REGISTER:
+        if batch.records:
+            store.put_many(batch.records, replace=False, actor=actor)
+        return
+    waiting = [store.submit(handle, _change(values, now), actor=actor) for handle, values, now in batch.changes]
     if batch.operation is Operation.DELETE:
-        for _, handle in batch.handles.values():
-            store.delete(handle, actor=actor)
-    elif batch.records:
-        store.put_many(batch.records, replace=batch.operation is Operation.UPDATE, actor=actor)
+        waiting = [store.submit(handle, lambda *_: None, actor=actor) for _, handle in batch.handles.values()]
+    for done in waiting:
+        done.result()
 
 
 def is_stored(store: IdentifierStore, batch: Batch) -> bool:
-    """Whether :func:`commit` of exactly these records has come through before: they stand there octet for octet."""
-    return any(store.lookup(record.handle.key)[1] == records.encode(record) for record in batch.records)
+    """Whether :func:`commit` of exactly these new records has come through before: they stand there octet for octet."""
+    with store.view() as view:
+        return any(view.record(record.handle.key) == records.encode(record) for record in batch.records)
 
 
 def hold_quota(store: IdentifierStore, batch: Batch, prefix: str) -> None:
@@ -135,6 +144,10 @@ def hold_quota(store: IdentifierStore, batch: Batch, prefix: str) -> None:
         key, (row, handle) = batch.handles.popitem()
         batch.records = [record for record in batch.records if record.handle.key != key]
         batch.refuse(row, handle, "", _spent(store, prefix))
+
+
+def _change(values: Sequence[Value], now: int) -> Callable[[Record | None, int], Record | None]:
+    return lambda before, _number: None if before is None else renew(before, values, now=now)
 
 
 def _room(store: IdentifierStore, prefix: str) -> int | None:

@@ -1,9 +1,10 @@
 """The import itself: batch after batch, each of which is either wholly done and recorded, or not done.
 
 In this order: the rejected rows to the report, the *intent* (which rows the batch holds) to the record, the
-batch to the identifier store in one transaction, the new position to the record. Killed between any two of them, the
-next run finds an intent and asks the store whether that batch came through: its identifiers bear the moment of this
-import, so they are told from anybody else's octet for octet. Nothing is half-registered, nothing registered twice.
+batch to the identifier store, the new position to the record. Killed between any two of them, the next run finds an
+intent. Changes and removals it simply does again. Of new identifiers, stored in one transaction, it asks the store
+whether they came through: they bear the moment of this import, so they are told from anybody else's octet for octet.
+Nothing is half-registered, nothing registered twice.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class _Work:
             begun = self._begun(rows)
             batch, size = begun or self._prepare(rows)
             try:
-                if begun is None or self.plan.operation is Operation.DELETE:
+                if begun is None or self.plan.operation is not Operation.REGISTER:
                     batches.commit(self.store, batch, actor=f"import:{self.made.pk}")
             except Conflict:
                 self.save(intent=None)  # somebody registered one of them meanwhile: look again
@@ -132,7 +133,7 @@ class _Work:
         refused = set(intent.refused)
         rest = [(row, cells) for row, cells in rows if row not in refused]
         batch = batches.examine(self.store, self.builder, self.plan, rest, self.made.moment, done=True)
-        came_through = self.plan.operation is Operation.DELETE or batches.is_stored(self.store, batch)
+        came_through = self.plan.operation is not Operation.REGISTER or batches.is_stored(self.store, batch)
         return (batch, intent.report) if came_through else None
 
     def _prepare(self, rows: Rows) -> tuple[Batch, int]:

@@ -29,6 +29,7 @@ from gongfu.kernel.audit import services as audit
 from gongfu.kernel.errors import Conflict, Forbidden, GongfuError, Invalid, NotFound
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.tasks import services as tasks
+from gongfu.kernel.tasks.models import Job
 
 MAX_FILE = 256 * 2**20
 """Octets of an uploaded file."""
@@ -112,7 +113,7 @@ def propose(plan: Plan, header: Sequence[str]) -> Plan:
     suffix = next((name for name in header if name.lower() in known), "")
     if plan.operation is Operation.DELETE:
         return msgspec.structs.replace(plan, suffix=suffix or header[0])
-    targets = []
+    targets: list[rules.Target] = []
     seen: set[str] = set()
     for name in header:
         kind = rules.usual_type(name)
@@ -138,7 +139,7 @@ def preview(made: Import, plan: Plan) -> list[Previewed]:
 def start(user: User, made: Import, plan: Plan) -> Import:
     """Begin; or go on where a run failed. Raises :class:`Conflict` while it runs or when it is finished."""
     registry.own_prefix(user, made.prefix)
-    if made.finished_at or (made.job and made.job.state in (tasks.Job.State.WAITING, tasks.Job.State.RUNNING)):
+    if made.finished_at or (made.job and made.job.state in (Job.State.WAITING, Job.State.RUNNING)):
         raise Conflict(mark("This batch job has been started already."), remedy=mark("Look at its progress."))
     if made.moment and plan != plan_of(made):
         raise Conflict(mark("Rows were done by another plan."), remedy=mark("Go on with it, or upload the file again."))
@@ -157,7 +158,7 @@ def discard(user: User, made: Import) -> None:
     """Forget an import with its file and report; identifiers stay. Raises :class:`Conflict` while it runs."""
     if not can_edit.test(user, made):
         raise Forbidden(mark("You may not register under {name}."), name=made.prefix)
-    if made.job and made.job.state in (tasks.Job.State.WAITING, tasks.Job.State.RUNNING):
+    if made.job and made.job.state in (Job.State.WAITING, Job.State.RUNNING):
         raise Conflict(mark("This batch job is running."), remedy=mark("Wait until it is finished."))
     with transaction.atomic():
         audit.record(user, "delete", made, before=audit.state(made))
@@ -203,21 +204,22 @@ def batch(user: User, operation: Operation, items: Sequence[Item], *, partial: b
     parts: dict[str, Batch] = {}
     allowed: dict[str, GongfuError | None] = {}
     store = registry.store()
-    for number, item in enumerate(items):
-        try:
-            handle = names.parse(item.handle)
-            if operation is not Operation.DELETE:
-                running.check_values(item.values)
-            own = handle.prefix.upper()
-            if own not in allowed:
-                allowed[own] = _refusal(user, own)
-            if (refusal := allowed[own]) is not None:
-                raise refusal
-        except GongfuError as error:
-            outcomes[number] = Outcome(item.handle, "refused", error)
-            continue
-        part = parts.setdefault(own, Batch(operation))
-        batches.add(store, part, number, handle, item.values, now)
+    with store.view() as view:
+        for number, item in enumerate(items):
+            try:
+                handle = names.parse(item.handle)
+                if operation is not Operation.DELETE:
+                    running.check_values(item.values)
+                own = handle.prefix.upper()
+                if own not in allowed:
+                    allowed[own] = _refusal(user, own)
+                if (refusal := allowed[own]) is not None:
+                    raise refusal
+            except GongfuError as error:
+                outcomes[number] = Outcome(item.handle, "refused", error)
+                continue
+            part = parts.setdefault(own, Batch(operation))
+            batches.add(view.record, part, number, handle, item.values, now)
     for own, part in parts.items():
         batches.hold_quota(store, part, own)
         outcomes |= {p.row: Outcome(items[p.row].handle, "refused", p.error) for p in part.problems}

@@ -97,7 +97,8 @@ def search(user: User, question: Question, *, limit: int = PAGE, scope: Organisa
     if len(known) <= _FEW:  # the table is sorted by prefix: a tenant reads its own part only
         names_, values = [*names_, "prefixes"], values | {"prefixes": sorted(name.decode() for name in known)}
     table = client()
-    total, facets = None, {}
+    total: int | None = None
+    facets: dict[str, list[Facet]] = {}
     place = _place(question.after)
     if place is None:
         total, facets = _summary(table, names_, values, orgs)
