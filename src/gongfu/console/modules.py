@@ -19,10 +19,14 @@ from gongfu.kernel.pages.resource import Resource, Tab
 
 MODULES = (
     "gongfu.identity.business",
+    "gongfu.identity.bulk",  # before the registry, whose addresses take any identifier, "batch" among them
     "gongfu.identity.registry",
     "gongfu.identity.hierarchy",
     "gongfu.identity.schemes",
     "gongfu.identity.carriers",
+    "gongfu.identity.search",
+    "gongfu.identity.authentication",
+    "gongfu.identity.rdap",
     "gongfu.platform.devices",
     "gongfu.data.telemetry",
     "gongfu.kernel.tasks",

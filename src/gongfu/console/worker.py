@@ -20,6 +20,7 @@ def main(settings: Settings) -> None:
     django.setup()
 
     from gongfu.identity.business import periodic  # noqa: PLC0415 (needs django.setup)
+    from gongfu.identity.search.feeding import run as feed_search  # noqa: PLC0415
     from gongfu.kernel.tasks.worker import run_worker  # noqa: PLC0415
     from gongfu.platform.devices import sync  # noqa: PLC0415
 
@@ -46,15 +47,16 @@ def main(settings: Settings) -> None:
         stop_jobs = threading.Event()
         async with ops.serve(ops.app(health), sock):
             jobs = asyncio.create_task(asyncio.to_thread(run_worker, stop_jobs))
+            feeding = asyncio.create_task(asyncio.to_thread(feed_search, stop_jobs))
             linked = asyncio.create_task(link(stopping))
             timed = asyncio.create_task(periodic.run(stopping))
             waiting = asyncio.create_task(stopping.wait())
             # Jobs or link ending by themselves is a fault: the process ends and the supervisor starts it again.
-            await asyncio.wait({jobs, linked, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({jobs, feeding, linked, waiting}, return_when=asyncio.FIRST_COMPLETED)
             stop_jobs.set()
             linked.cancel()
             timed.cancel()
-            await asyncio.gather(jobs, return_exceptions=stopping.is_set())
+            await asyncio.gather(jobs, feeding, return_exceptions=stopping.is_set())
             with contextlib.suppress(asyncio.CancelledError):
                 await timed
             with contextlib.suppress(asyncio.CancelledError):

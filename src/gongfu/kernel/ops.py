@@ -25,6 +25,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+_REQUEST_LINE = 2**20  # octets: a reader of thousands of organisations names them all
+
+
 class Health:
     """Named conditions of one process; ready when all hold."""
 
@@ -121,6 +124,7 @@ async def serve(application: App, sock: socket.socket, *, drain: float = 5.0) ->
             log_config=None,
             access_log=False,
             server_header=False,
+            h11_max_incomplete_event_size=_REQUEST_LINE,
             timeout_graceful_shutdown=int(drain),
         )
     )

@@ -9,7 +9,7 @@ import pytest
 import rig
 from test_recorder import publish, until
 
-from gongfu.data.telemetry.schema import migrate
+from gongfu.data.telemetry.schema import VERSION, migrate
 from gongfu.data.telemetry.store.engine import StoreFailure
 from gongfu.data.telemetry.store.remote import RemoteEngine
 from gongfu.kernel.secrets import secret
@@ -41,7 +41,7 @@ def test_the_tables_are_made_once(node: rig.Node) -> None:
     password = secret(node.settings.home, "store-internal")
     engine = RemoteEngine(f"http://gongfu:{password}@127.0.0.1:{node.settings.store_port}/gongfu")
     migrate(engine)
-    assert engine.scalar("SELECT count() FROM `schema`") == "1"
+    assert engine.scalar("SELECT count() FROM `schema`") == str(VERSION)
     with pytest.raises(StoreFailure) as caught:
         engine.execute("SELECT * FROM nowhere")
     assert caught.value.number == 60

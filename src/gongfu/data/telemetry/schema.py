@@ -6,11 +6,13 @@ version stays. A reader that must not see the losers before they are merged away
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gongfu.identity.search.table import IDENTIFIERS
 from gongfu.kernel.errors import Conflict
 from gongfu.kernel.i18n import mark
+from gongfu.kernel.tables import Column as Column
+from gongfu.kernel.tables import Table as Table
 
 if TYPE_CHECKING:
     from gongfu.data.telemetry.store.engine import Engine
@@ -18,38 +20,8 @@ if TYPE_CHECKING:
 DATABASE = "gongfu"
 """Database of the embedded store, and of a server whose address names none."""
 
-VERSION = 1
+VERSION = 2
 """Version of the tables below; raised together with a step in :data:`STEPS`."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column; ``codec`` is empty for the engine's own choice."""
-
-    name: str
-    type: str
-    codec: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table. ``version`` is the column that decides which of two rows with one ``key`` stays."""
-
-    name: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    version: str
-    partition: str = ""
-
-    def ddl(self) -> str:
-        """The statement that creates it in the current database."""
-        columns = ", ".join(f"`{c.name}` {c.type}" + (f" CODEC({c.codec})" if c.codec else "") for c in self.columns)
-        partition = f" PARTITION BY {self.partition}" if self.partition else ""
-        return (
-            f"CREATE TABLE IF NOT EXISTS `{self.name}` ({columns})"
-            f" ENGINE = ReplacingMergeTree(`{self.version}`){partition} ORDER BY ({', '.join(self.key)})"
-            " SETTINGS fsync_after_insert = 1"
-        )
 
 
 _TIME = Column("ts", "DateTime64(6, 'UTC')", "DoubleDelta, ZSTD")
@@ -112,10 +84,13 @@ EVENTS = Table(
     version="arrived",
     partition="toYear(ts)",
 )
-TABLES = (READINGS, TEXTS, LATEST, EVENTS)
-"""What a tenant may read, each row of which names its owner in ``org``."""
+TABLES = (READINGS, TEXTS, LATEST, EVENTS, IDENTIFIERS)
+"""What a tenant may read, each row of which names its owner in ``org``; ``kernel.store.TABLES`` has their names."""
 
-STEPS: tuple[tuple[str, ...], ...] = (tuple(table.ddl() for table in TABLES),)
+STEPS: tuple[tuple[str, ...], ...] = (
+    tuple(table.ddl() for table in (READINGS, TEXTS, LATEST, EVENTS)),
+    (IDENTIFIERS.ddl(),),
+)
 """Statements that lead from version n to n+1."""
 
 

@@ -23,7 +23,7 @@ from gongfu.identity.registry import delegations, quota, readers
 from gongfu.identity.registry import values as standard_values
 from gongfu.identity.registry.errors import NoIdentifier, NoPrefix, PrefixSuspended, PrefixTaken
 from gongfu.identity.registry.models import Prefix as Prefix  # for the modules above
-from gongfu.identity.registry.records import Record, encode
+from gongfu.identity.registry.records import Record, decode, encode
 from gongfu.identity.registry.store import IdentifierStore, Limits, open_store
 from gongfu.identity.registry.values import Nameplate as Nameplate  # for the modules above
 from gongfu.kernel.accounts.models import Organisation, User
@@ -356,6 +356,12 @@ def resolve_local(handle: str) -> Record | None:
     return store().get(parsed) if homed else None
 
 
+def record_under(key: bytes) -> Record | None:
+    """The record stored under ``key``, whoever asks."""
+    _, stored = store().lookup(key)
+    return None if stored is None else decode(key, stored)
+
+
 def owner_of(record: Record) -> Organisation | None:
     """The organisation whose prefix ``record`` stands under."""
     found = Prefix.objects.filter(name=record.handle.prefix.upper()).select_related("organisation").first()
@@ -428,10 +434,14 @@ def _now() -> int:
     return int(time.time())
 
 
-def _own(actor: User, handle: Handle) -> Prefix:
-    prefix = prefixes(actor).filter(name=handle.prefix.upper()).first()
+def own_prefix(actor: User, name: str) -> Prefix:
+    """The prefix ``name`` if ``actor`` may register under it now.
+
+    Raises :class:`NoPrefix`, :class:`Forbidden`, :class:`Conflict` while it is suspended.
+    """
+    prefix = prefixes(actor).filter(name=name.upper()).first()
     if prefix is None:
-        raise NoPrefix(mark("There is no prefix {name}."), remedy=mark("Choose one from the list."), name=handle.prefix)
+        raise NoPrefix(mark("There is no prefix {name}."), remedy=mark("Choose one from the list."), name=name[:64])
     if not can_edit.test(actor, prefix):
         raise Forbidden(mark("You may not register under {name}."), name=prefix.name)
     if prefix.state != Prefix.State.ACTIVE:
@@ -447,6 +457,10 @@ def _own(actor: User, handle: Handle) -> Prefix:
             name=prefix.name,
         )
     return prefix
+
+
+def _own(actor: User, handle: Handle) -> Prefix:
+    return own_prefix(actor, handle.prefix)
 
 
 def _audited(record: Record) -> audit.State:

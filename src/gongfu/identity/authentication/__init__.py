@@ -1,0 +1,1 @@
+"""Who stands behind an identifier: real-name review of enterprises, signed proofs."""

@@ -1,0 +1,1 @@
+"""Many identifiers at once: batches over the API, files through the console."""

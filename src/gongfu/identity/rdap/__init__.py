@@ -1,0 +1,1 @@
+"""Registry data for machines: who holds an identifier, since when, at which node, in which state."""

@@ -1,0 +1,1 @@
+"""Search over all identifiers of this node, through the telemetry engine."""
