@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import harness
+import http_load
 import identifiers
 import nsd
 import packet_load
@@ -45,7 +46,6 @@ def run(quick: bool) -> harness.Result:
             baselines["nsd_udp_per_s"] = found
             metrics["udp_ratio_to_nsd"] = round(metrics["udp_per_s"] / found, 3)
             missing = {}
-    missing["http_per_s"] = "the HTTP interface is measured where it is built"
     missing["recursive_hit_per_s"] = "the recursive role is measured where it is built"
     return harness.result("resolve", metrics, baselines, started, missing)
 
@@ -69,12 +69,14 @@ def measure(home: Path, count: int, seconds: float) -> tuple[dict[str, float], d
         full = packet_load.measure(handle_port, udp, seconds)
         half = packet_load.measure(handle_port, udp, seconds, rate=full.per_s / 2)
         streams = stream_load.measure(handle_port, tcp, seconds)
+        web = http_load.http_per_s(http, names, seconds=seconds)
         memory = node.resident_mb()["resolver"]
     metrics = {
         "udp_per_s": round(full.per_s),
         "udp_p99_ms_at_half": round(half.p99_ms, 3),
         "udp_ratio_to_echo": round(full.per_s / bare.per_s, 3),
         "tcp_per_s": round(streams),
+        "http_per_s": round(web),
     }
     baselines = {
         "udp_echo_per_s": round(bare.per_s),

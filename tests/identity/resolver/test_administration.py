@@ -342,6 +342,15 @@ def test_prefixes_are_allotted_listed_and_taken_back_by_the_node(desk: Administr
     assert code(lambda: desk.list_handles(seven, "88.118.7")) == 301
 
 
+def test_a_batch_says_what_became_of_each_and_stops_at_the_quota(store: IdentifierStore, owner: Administrator) -> None:
+    narrow = Administration(store, registrations=lambda prefix: 3)
+    names = ["1", "2", "1", "\u200b", "3", "4"]
+    done = narrow.create_many(owner, [(f"{PREFIX}/{name}", [URL]) for name in names] + [("88.118.2/x", [URL])])
+    codes = [result.handle_code if isinstance(result, GongfuError) else 1 for result in done]
+    assert codes == [1, 1, 101, 102, 1, 604, 400]
+    assert store.count(PREFIX) == 3
+
+
 def test_the_top_node_allots_secondary_prefixes(store: IdentifierStore) -> None:
     store.home("88")
     found(store, "88", b"top")

@@ -20,7 +20,7 @@ from gongfu.identity.handle import keys, site
 from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.recursion import process as recursion
 from gongfu.identity.registry.store import IdentifierStore, open_store
-from gongfu.identity.resolver import usage
+from gongfu.identity.resolver import elsewhere, usage
 from gongfu.identity.resolver.administration import Administration
 from gongfu.identity.resolver.answers import Answerer
 from gongfu.identity.resolver.counters import Collected, Counters, Memory, Transport, shared, tables
@@ -143,6 +143,7 @@ async def _worker(settings: Settings, sockets: _Sockets, counters: Counters) -> 
         node_prefix=node_prefix,
         registrations=lambda prefix: store.limits(prefix).registrations,
         resolutions=counters.prefix,
+        elsewhere=elsewhere.configured(settings),
     )
     key = keys.node_key(settings.home)
     desk = assemble(store, administration, key=key, site=lambda: _site(settings, key))

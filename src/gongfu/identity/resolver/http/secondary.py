@@ -165,7 +165,17 @@ class SecondaryApi:
 
     def _batch_create(self, request: Request, who: Administrator) -> Response:
         entries = _batch(read(request.body, list[Entry]))
-        return _success([_done(entry.handle, partial(self._register, entry, who)) for entry in entries])
+        outcomes: dict[int, Outcome] = {}
+        ready: list[tuple[int, Entry, list[Value]]] = []
+        for place, entry in enumerate(entries):
+            try:
+                ready.append((place, entry, _values(entry)))
+            except GongfuError as error:
+                outcomes[place] = Outcome(entry.handle, said(error))
+        done = self._administration.create_many(who, [(entry.handle, values) for _, entry, values in ready])
+        for (place, entry, _), result in zip(ready, done, strict=True):
+            outcomes[place] = Outcome(entry.handle, said(result) if isinstance(result, GongfuError) else "success")
+        return _success([outcomes[place] for place in range(len(entries))])
 
     def _batch_update(self, request: Request, who: Administrator) -> Response:
         entries = _batch(read(request.body, list[Entry]))
