@@ -131,7 +131,7 @@ class Sessions:
         txn.put(session.id.encode(), msgspec.msgpack.encode(session))
 
     def _sweep(self, txn: lmdb.Transaction) -> None:
-        """Makes room: what has ended, else sessions nobody signed in to. A flood of them never drives out the others."""
+        """Makes room: what has ended, else sessions nobody signed in to; a flood of them drives out no others."""
         now = self._clock()
         found = [(bytes(key), self._decode(octets)) for key, octets in txn.cursor()]
         ended = [key for key, session in found if session.expires <= now]
