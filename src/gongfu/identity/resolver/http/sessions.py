@@ -51,7 +51,8 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
 class Sessions:
     """The sessions below ``home``; one object a process."""
 
-    def __init__(self, home: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, home: Path, clock: Callable[[], float] = time.time, most: int = MOST) -> None:
+        self._most = most
         self._clock = clock
         path = home / FOLDER
         try:
@@ -70,9 +71,9 @@ class Sessions:
         session = Session(secrets.token_hex(16), secrets.token_bytes(16), self._expiry())
         try:
             with self._env.begin(write=True) as txn:
-                if txn.stat()["entries"] >= MOST:
+                if txn.stat()["entries"] >= self._most:
                     self._sweep(txn)
-                if txn.stat()["entries"] >= MOST:
+                if txn.stat()["entries"] >= self._most:
                     raise Unavailable(mark("There are too many sessions; try again in a while."))
                 self._put(txn, session)
         except lmdb.Error as error:
@@ -130,9 +131,12 @@ class Sessions:
         txn.put(session.id.encode(), msgspec.msgpack.encode(session))
 
     def _sweep(self, txn: lmdb.Transaction) -> None:
+        """Makes room: what has ended, else sessions nobody signed in to; a flood of them drives out no others."""
         now = self._clock()
-        ended = [bytes(key) for key, octets in txn.cursor() if self._decode(octets).expires <= now]
-        for key in ended[:_SWEEP]:
+        found = [(bytes(key), self._decode(octets)) for key, octets in txn.cursor()]
+        ended = [key for key, session in found if session.expires <= now]
+        unused = [key for key, session in found if _ID.fullmatch(key) and session.who is None]
+        for key in (ended or unused)[:_SWEEP]:
             txn.delete(key)
 
 
