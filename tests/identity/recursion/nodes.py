@@ -57,7 +57,6 @@ class Node:
             "GONGFU_ROLES": self.roles,
             "GONGFU_ROOTS": self.roots,
             "GONGFU_HANDLE_PORT": str(self.port),
-            "GONGFU_HANDLE_HTTP_PORT": str(self.http),
             "GONGFU_RESOLVER_PORT": str(self.health),
             "GONGFU_RECURSIVE_PORT": str(self.recursive),
             "GONGFU_HANDLE_HTTP_PORT": str(self.http),
