@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from dataclasses import replace
 
 import structlog
@@ -14,6 +15,7 @@ from gongfu.identity.handle.site import HS_ALIAS
 from gongfu.identity.recursion import forwarding, trace
 from gongfu.identity.recursion.outcomes import Outcome
 from gongfu.identity.recursion.recursor import Recursor
+from gongfu.identity.resolver.desk import ANSWER_SECONDS
 from gongfu.identity.resolver.selection import select
 from gongfu.kernel.errors import GongfuError
 
@@ -55,7 +57,8 @@ class RecursiveAnswerer:
             log.error("a question could not be answered", error=str(error))
             code, body = _error(ResponseCode.SERVER_BUSY, "The server cannot answer now.")
         self.answered[code] += 1
-        return wire.respond(request, code, body)
+        expires = int(time.time()) + ANSWER_SECONDS
+        return wire.encode_message(wire.answer(request, code, body, expires=expires))
 
     async def _perform(self, request: wire.Message, peer: str, stream: bool) -> tuple[ResponseCode, bytes]:
         if request.header.opcode != OpCode.RESOLVE:

@@ -7,15 +7,19 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import structlog
 
 from gongfu.identity.handle import fragments, wire
-from gongfu.identity.handle.codes import MAX_PACKET, EnvelopeFlag, OpFlag
+from gongfu.identity.handle.codes import EnvelopeFlag, OpFlag
 from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.recursion.answers import NoAnswer, RecursiveAnswerer
-from gongfu.identity.recursion.quick import quick
+from gongfu.identity.resolver.datagrams import Datagrams as Rounds
+from gongfu.identity.resolver.datagrams import Peer, datagrams
+from gongfu.identity.resolver.limiting import RateLimiter, Verdict, cut, free
+from gongfu.identity.resolver.quick import Quick
 
 log = structlog.get_logger("recursion")
 
@@ -26,14 +30,15 @@ IDLE_SECONDS = 60.0
 MESSAGE_SECONDS = 10.0
 _WAKE = struct.pack("@ll", 0, 200_000)  # how often the UDP thread looks whether it should end
 
-Peer = tuple[str, int] | tuple[str, int, int, int]
-
 
 class Datagrams:
     """Answers packets; what the cache does not have is handed to the event loop."""
 
-    def __init__(self, answerer: RecursiveAnswerer, sock: socket.socket) -> None:
+    def __init__(self, answerer: RecursiveAnswerer, sock: socket.socket, rate: int = 0) -> None:
+        """``rate`` answers a second to one network, any number if 0."""
         self._answerer = answerer
+        self._quick = Quick(fragments.PIECE, flags=wire.NO_FLAG)
+        self._limiter = RateLimiter(rate)
         self._sock = sock
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -56,23 +61,45 @@ class Datagrams:
                 task.cancel()
 
     def _read(self, stopping: threading.Event) -> None:
-        receive, send, cache = self._sock.recvfrom, self._sock.sendto, self._answerer.recursor.cache
+        rounds = datagrams(self._sock)
         while not stopping.is_set():
             try:
-                packet, peer = receive(MAX_PACKET + 1)
-                answer = quick(packet, cache)
-                if answer is not None:
-                    send(answer, peer)
-                elif len(self._tasks) < MAX_PENDING:
-                    self._loop.call_soon_threadsafe(self._begin, packet, peer)
-                else:
-                    self.dropped += 1
-            except BlockingIOError:
-                continue
-            except OSError:  # an asker that is gone
-                continue
+                self._round(rounds)
+            except OSError as error:
+                log.warning("receiving failed", reason=error.strerror)
             except Exception:
-                log.exception("a packet could not be answered")
+                log.exception("packets could not be answered")
+
+    def _round(self, rounds: Rounds) -> None:
+        """Answers what the cache has of one round of packets, then hands the others on."""
+        count = rounds.receive()
+        if not count:
+            return
+        quick, public, limiter = self._quick, self._answerer.recursor.cache.public, self._limiter
+        quick.at(time.time())
+        limiter.tick(time.monotonic())
+        limited = limiter.rate > 0
+        others: list[tuple[bytes, Peer]] = []
+        for number in range(count):
+            packet = rounds.packet(number)
+            if limited and not free(network := rounds.network(number)):
+                verdict = limiter.judge(network)
+                if verdict is not Verdict.ANSWER:
+                    self.dropped += 1
+                    for short in cut(packet) if verdict is Verdict.CUT else ():
+                        rounds.answer(number, short)
+                    continue
+            answer = quick.answer(packet, public)
+            if answer is None:
+                others.append((packet, rounds.peer(number)))
+            else:
+                rounds.answer(number, answer)
+        rounds.flush()
+        for packet, peer in others:
+            if len(self._tasks) < MAX_PENDING:
+                self._loop.call_soon_threadsafe(self._begin, packet, peer)
+            else:
+                self.dropped += 1
 
     def _begin(self, packet: bytes, peer: Peer) -> None:
         task = self._loop.create_task(self._answer(packet, peer))

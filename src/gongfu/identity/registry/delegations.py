@@ -79,6 +79,15 @@ def remove(store: IdentifierStore, prefix: str, *, whole: bool = False, actor: s
         store.delete(record.handle, actor=actor)
 
 
+def described(found: Sequence[Site]) -> dict[str, str]:
+    """The servers of sites as the audit log shows them."""
+    servers = [server for there in found for server in there.servers]
+    return {
+        f"server {server.number}": f"{server.address} {', '.join(str(item.port) for item in server.interfaces)}"
+        for server in servers
+    }
+
+
 def _shown(value: Value, shown: bool) -> Value:
     permissions = Permission.ADMIN_READ | Permission.ADMIN_WRITE
     return replace(value, permissions=permissions | Permission.PUBLIC_READ if shown else permissions)

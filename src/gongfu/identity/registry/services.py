@@ -138,9 +138,9 @@ def delegate(actor: User | str, prefix: Prefix, there: Site, others: Sequence[Va
     ``others`` go into the prefix handle too: HS_ADMIN and keys of who administers it. Raises :class:`Forbidden`.
     """
     _may_delegate(actor, prefix)
-    active = prefix.state == Prefix.State.ACTIVE
+    active, before = prefix.state == Prefix.State.ACTIVE, delegations.described(served_at(prefix.name))
     with transaction.atomic():
-        audit.record(actor, "delegate", prefix, before=_served(prefix.name), after=_shown_site(there))
+        audit.record(actor, "delegate", prefix, before=before, after=delegations.described((there,)))
         transaction.on_commit(
             lambda: delegations.put(store(), prefix.name, there, others, shown=active, actor=str(actor))
         )
@@ -149,7 +149,8 @@ def delegate(actor: User | str, prefix: Prefix, there: Site, others: Sequence[Va
 def undelegate(actor: User | str, prefix: Prefix) -> None:
     """From now on this node serves ``prefix`` itself again; raises :class:`Forbidden`, :class:`Conflict`."""
     _may_delegate(actor, prefix)
-    if not served_at(prefix.name):
+    served = served_at(prefix.name)
+    if not served:
         raise Conflict(mark("{name} is served here."), name=prefix.name)
     active = prefix.state == Prefix.State.ACTIVE
 
@@ -159,7 +160,7 @@ def undelegate(actor: User | str, prefix: Prefix) -> None:
             store().home(prefix.name)
 
     with transaction.atomic():
-        audit.record(actor, "undelegate", prefix, before=_served(prefix.name))
+        audit.record(actor, "undelegate", prefix, before=delegations.described(served))
         transaction.on_commit(take)
 
 
@@ -187,18 +188,6 @@ def prefix_named(user: User, name: str) -> Prefix:
 def _may_delegate(actor: User | str, prefix: Prefix) -> None:
     if isinstance(actor, User) and not is_platform_admin.test(actor, prefix):
         raise Forbidden(mark("Only the operator of this node says where {name} is served."), name=prefix.name)
-
-
-def _served(prefix: str) -> audit.State:
-    found = served_at(prefix)
-    return _shown_site(found[0]) if found else {}
-
-
-def _shown_site(there: Site) -> audit.State:
-    return {
-        f"server {server.number}": f"{server.address} {', '.join(str(item.port) for item in server.interfaces)}"
-        for server in there.servers
-    }
 
 
 def prefix_of(organisation: Organisation) -> str | None:

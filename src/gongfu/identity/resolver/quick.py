@@ -38,9 +38,15 @@ _NONE: Plan = (b"", b"")
 class Quick:
     """Answers in one way of transport; not for several threads at once."""
 
-    def __init__(self, most: int, count: Callable[[bytes], int] = uncounted) -> None:
-        """``most`` octets of payload at most; up to 4,000. ``count`` is told the prefix, and says 1 to refuse."""
+    def __init__(
+        self, most: int, count: Callable[[bytes], int] = uncounted, *, flags: OpFlag = OpFlag.AUTHORITATIVE
+    ) -> None:
+        """``most`` octets of payload at most; up to 4,000. ``count`` is told the prefix, and says 1 to refuse.
+
+        ``flags`` stand on every answer.
+        """
         self._count = count
+        self._flags = flags
         self._most = min(most, _LONGEST - 1)
         self._plans: dict[bytes, Plan] = {}
         self._expires = bytes(4)
@@ -109,7 +115,7 @@ class Quick:
         ):
             suggested_major = flags & 0x03
             version = min((suggested_major, suggested) if suggested_major else (major, minor), VERSION)
-            echoed = (asked & _ECHOED) | OpFlag.AUTHORITATIVE
+            echoed = (asked & _ECHOED) | self._flags
             plan = (
                 _HEAD.pack(*version, *VERSION, 0),
                 _HEADER.pack(OpCode.RESOLVE, ResponseCode.SUCCESS, echoed, recursion),
