@@ -13,9 +13,14 @@ django.setup()
 from django.core.management import call_command  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from gongfu.identity.business import services as business  # noqa: E402
+from gongfu.identity.business import templating  # noqa: E402
+from gongfu.identity.business.models import Sample  # noqa: E402
+from gongfu.identity.business.services import Enterprise, Granted  # noqa: E402
 from gongfu.identity.registry import services as registry  # noqa: E402
+from gongfu.identity.registry.models import Prefix  # noqa: E402
 from gongfu.kernel.accounts import services as accounts  # noqa: E402
-from gongfu.kernel.accounts.models import User  # noqa: E402
+from gongfu.kernel.accounts.models import Organisation, User  # noqa: E402
 from gongfu.kernel.settings import settings  # noqa: E402
 from gongfu.network.models import library  # noqa: E402
 from gongfu.platform.devices import services as devices  # noqa: E402
@@ -65,6 +70,24 @@ def seed() -> None:
                 last_reading_at=timezone.now() - dt.timedelta(seconds=2 if state == "online" else 7200),
                 problem="寄存器地址超出设备范围" if state == "refused" else "",
             )
+
+    seed_business(operator)
+
+
+def seed_business(operator: Organisation) -> None:
+    """Contracts near and far from their quota, templates, an application in review, and some hours of counts."""
+    for code in ("machinery", "component"):
+        templating.publish("journey", templating.import_starter("journey", operator, code))
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for number, prefix in enumerate(Prefix.objects.filter(kind="enterprise").order_by("pk")):
+        owner = prefix.organisation
+        facts = Enterprise(owner.name, "91310118MA1JL3XY7M", ("C34", "C29")[number % 2], "310118", "李工", "021-5973")
+        business.open_contract("journey", prefix.name, facts, Granted(8 + 92 * number, 1000))
+        business.apply("journey", owner, facts, "一物一码追溯", Granted(100_000, 5000, 2), submit=not number)
+        Sample.objects.bulk_create(
+            Sample(prefix=prefix, hour=hour - dt.timedelta(hours=h), registrations=h % 5, resolutions=300 + 41 * h % 97)
+            for h in range(60)
+        )
 
 
 if __name__ == "__main__":

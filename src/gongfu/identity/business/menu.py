@@ -3,11 +3,13 @@
 from django.utils.translation import gettext_lazy as _
 from rules.predicates import Predicate
 
-from gongfu.identity.business.services import is_enterprise_member
+from gongfu.identity.business.services import is_enterprise_member, is_operator
 from gongfu.kernel.pages.menu import MenuEntry
 
 ENTRIES = [
-    MenuEntry("identity", _("Node overview"), "identity-overview", "gauge", 5),
+    MenuEntry(
+        "identity", _("Node overview"), "identity-overview", "gauge", 5, Predicate(is_operator, name="is_operator")
+    ),
     MenuEntry(
         "identity",
         _("My identifiers"),

@@ -174,7 +174,7 @@ CONTRACTS: Resource[Contract] = Resource(
     slug="contracts",
     icon="clipboard-list",
     columns=[
-        Column("prefix"),
+        Column("prefix", render=lambda thing: thing.prefix.name),
         Column("enterprise"),
         Column("state", render=_state),
         Column("use", _("Identifiers"), template="business/use_cell.html", export=lambda thing: thing.identifiers),
@@ -250,7 +250,13 @@ GRANTS: Resource[Grant] = Resource(
     room="identity",
     slug="grants",
     icon="affiliate",
-    columns=[Column("prefix"), Column("partner"), Column("valid_until"), Column("note"), Column("organisation")],
+    columns=[
+        Column("prefix", render=lambda thing: thing.prefix.name),
+        Column("partner"),
+        Column("valid_until"),
+        Column("note"),
+        Column("organisation"),
+    ],
     search=["partner", "note", "prefix__name"],
     filters=["organisation"],
     form=[

@@ -18,8 +18,10 @@ from gongfu.identity.business import checking, clock, rules
 from gongfu.identity.business.errors import NoTemplate
 from gongfu.identity.business.fields import TEMPLATE_TYPE, TemplateSpec, parse_reference
 from gongfu.identity.business.models import Application, Contract, Grant, Template
+from gongfu.identity.handle import names
 from gongfu.identity.handle.wire import Value
 from gongfu.identity.registry import services as registry
+from gongfu.identity.registry import values
 from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.services import Prefix
 from gongfu.kernel.accounts.models import Organisation, User
@@ -27,6 +29,7 @@ from gongfu.kernel.accounts.permissions import can_edit, is_platform_admin
 from gongfu.kernel.audit import services as audit
 from gongfu.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from gongfu.kernel.i18n import mark
+from gongfu.kernel.settings import settings
 from gongfu.kernel.workflow import services as workflow
 
 
@@ -189,6 +192,12 @@ def is_enterprise_member(user: User, _thing: object = None) -> bool:
     )
 
 
+def is_operator(user: User, _thing: object = None) -> bool:
+    """Whether ``user`` works for the operator of the node, or runs it."""
+    operates = any(m.organisation.kind == Organisation.Kind.OPERATOR for m in user.memberships_cached)
+    return user.is_authenticated and (user.is_superuser or operates)
+
+
 # --- templates ---
 
 
@@ -240,7 +249,15 @@ def values_for(user: User, handle: str, reference: str, fields: Mapping[str, str
     spec = chosen.spec
     given = checking.canonical(spec, fields)
     own = checking.handle_values(spec, given, chosen.reference, now=now)
-    return (*registry.standard_values_of(handle, checking.title(spec, given), now=now), *own)
+    return (*_standard(handle, checking.title(spec, given), now=now), *own)
+
+
+def _standard(handle: str, name: str, *, now: int) -> tuple[Value, ...]:
+    """Public address, name and enterprise, as every identifier has them; raises :class:`BadHandle`."""
+    parsed = names.parse(handle)
+    owner = Prefix.objects.filter(name=parsed.prefix.upper()).select_related("organisation").first()
+    plate = registry.Nameplate(name, "", owner.organisation.name if owner else "")
+    return values.standard(parsed, plate, settings().url, now=now)
 
 
 def register(actor: User, handle: str, reference: str, fields: Mapping[str, str]) -> Record:

@@ -262,14 +262,6 @@ def register(actor: User, handle: str, values: Iterable[Value]) -> Record:
     return record
 
 
-def standard_values_of(handle: str, name: str, *, now: int) -> tuple[Value, ...]:
-    """Public address, name and enterprise of an identifier that is no device; raises :class:`BadHandle`."""
-    parsed = names.parse(handle)
-    owner = Prefix.objects.filter(name=parsed.prefix.upper()).select_related("organisation").first()
-    plate = Nameplate(name, "", owner.organisation.name if owner else "")
-    return standard_values.standard(parsed, plate, settings().url, now=now)
-
-
 def remove(actor: User, handle: str) -> None:
     """Remove an identifier; raises :class:`NoIdentifier`, :class:`NoPrefix`, :class:`Forbidden`."""
     name = names.parse(handle)

@@ -45,34 +45,47 @@ class Usage(msgspec.Struct, frozen=True):
 class PrefixTable:
     """One worker's table; continues the rows that a worker before it began."""
 
+    count: Callable[[bytes], int]
+    """One more resolution under a prefix (its key): 0, or 1 when its day is spent and it must be refused."""
+
     def __init__(self, memory: Array[c_uint64], base: int) -> None:
-        self._memory = memoryview(memory).cast("B").cast("Q")  # quicker than the array itself
+        self._memory = memory
         self._base = base
         self._beginning = threading.Lock()
-        self._rows = dict(_rows(memory, base))
-        if _OTHERS not in self._rows:
+        self._places = {key: row + _COUNT for key, row in _rows(memory, base)}
+        if _OTHERS not in self._places:
             self._begin(_OTHERS)
-
-    def count(self, prefix: bytes) -> int:
-        """One more resolution under ``prefix`` (its key): 0, or 1 when its day is spent and it must be refused."""
-        row = self._rows.get(prefix) or self._begin(prefix)
-        if self._memory[row + _MARK]:
-            return 1
-        self._memory[row + _COUNT] += 1
-        return 0
+        self.count = _counting(self._places, self._memory, self._begin)
 
     def _begin(self, prefix: bytes) -> int:
+        """The place of a new prefix's count."""
         with self._beginning:  # UDP and TCP are two threads of one worker
-            if prefix in self._rows:
-                return self._rows[prefix]
-            if len(self._rows) >= SLOTS or len(prefix) > 8 * _KEY_WORDS:
-                return self._rows[_OTHERS]
-            row = self._base + len(self._rows) * _WORDS
+            if prefix in self._places:
+                return self._places[prefix]
+            if len(self._places) >= SLOTS or len(prefix) > 8 * _KEY_WORDS:
+                return self._places[_OTHERS]
+            row = self._base + len(self._places) * _WORDS
             padded = prefix.ljust(8 * _KEY_WORDS, b"\0")
             for word in reversed(range(_KEY_WORDS)):  # the first word last: only then others see the row
                 self._memory[row + word] = int.from_bytes(padded[8 * word : 8 * word + 8], "big")
-            self._rows[prefix] = row
-            return row
+            self._places[prefix] = row + _COUNT
+            return row + _COUNT
+
+
+def _counting(
+    places: dict[bytes, int], memory: Array[c_uint64], begin: Callable[[bytes], int]
+) -> Callable[[bytes], int]:
+    """A function, because every resolution pays for each attribute that a method would look up."""
+    find = places.get
+
+    def count(prefix: bytes) -> int:
+        place = find(prefix) or begin(prefix)
+        if memory[place + 1]:  # the mark stands behind the count
+            return 1
+        memory[place] += 1
+        return 0
+
+    return count
 
 
 class Book:
