@@ -20,6 +20,11 @@ def main(settings: Settings) -> None:
     django.setup()
 
     from gongfu.identity.business import periodic  # noqa: PLC0415 (needs django.setup)
+    from gongfu.identity.escrow.services import keep  # noqa: PLC0415
+    from gongfu.identity.filing.services import carry  # noqa: PLC0415
+    from gongfu.identity.mirror.leader import lead  # noqa: PLC0415
+    from gongfu.identity.mirror.reporting import mirror  # noqa: PLC0415
+    from gongfu.identity.registry.store import open_store  # noqa: PLC0415
     from gongfu.identity.search.feeding import run as feed_search  # noqa: PLC0415
     from gongfu.kernel.tasks.worker import run_worker  # noqa: PLC0415
     from gongfu.platform.devices import sync  # noqa: PLC0415
@@ -39,7 +44,11 @@ def main(settings: Settings) -> None:
         try:
             js = await bus.ensure(settings, client)
             await up()
-            await sync.run(js, stopping, reconnected)
+            leading = asyncio.create_task(lead(settings, client, open_store(settings.home), stopping))
+            try:
+                await sync.run(js, stopping, reconnected)
+            finally:
+                leading.cancel()
         finally:
             await client.close()
 
@@ -48,18 +57,21 @@ def main(settings: Settings) -> None:
         async with ops.serve(ops.app(health), sock):
             jobs = asyncio.create_task(asyncio.to_thread(run_worker, stop_jobs))
             feeding = asyncio.create_task(asyncio.to_thread(feed_search, stop_jobs))
+            carried = asyncio.create_task(asyncio.to_thread(carry, stop_jobs))
+            kept = asyncio.create_task(asyncio.to_thread(keep, stop_jobs))
+            mirrored = asyncio.create_task(mirror(settings, open_store(settings.home), health, stopping))
             linked = asyncio.create_task(link(stopping))
             timed = asyncio.create_task(periodic.run(stopping))
             waiting = asyncio.create_task(stopping.wait())
             # Jobs or link ending by themselves is a fault: the process ends and the supervisor starts it again.
-            await asyncio.wait({jobs, feeding, linked, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            threads = jobs, feeding, carried, kept
+            await asyncio.wait({*threads, linked, waiting}, return_when=asyncio.FIRST_COMPLETED)
             stop_jobs.set()
-            linked.cancel()
-            timed.cancel()
-            await asyncio.gather(jobs, feeding, return_exceptions=stopping.is_set())
-            with contextlib.suppress(asyncio.CancelledError):
-                await timed
-            with contextlib.suppress(asyncio.CancelledError):
-                await linked
+            for task in (linked, timed, mirrored):
+                task.cancel()
+            await asyncio.gather(*threads, return_exceptions=stopping.is_set())
+            for task in (linked, timed, mirrored):
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
     process.run(settings, "worker", body)
