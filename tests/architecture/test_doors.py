@@ -46,6 +46,10 @@ DOORS = {
     "identity.registry": {"delegations", "errors", "models", "readers", "records", "services", "store", "values"},
     "identity.schemes": {"services", "codes", "types"},
     "identity.search": {"services", "feeding", "table"},
+    "identity.peers": {"services", "models", "errors", "jws", "keys"},
+    "identity.filing": {"services"},
+    "identity.escrow": {"services", "archive", "copying", "recovery"},
+    "identity.mirror": {"follower", "leader", "reporting", "wire"},
     "platform.devices": {"services", "models", "sync"},
     "data.telemetry": {"services", "overview", "texts"},
 }

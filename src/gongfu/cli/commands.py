@@ -15,6 +15,8 @@ from gongfu import cli
 from gongfu.kernel.i18n import mark, translate
 
 JSON = Annotated[bool, typer.Option("--json", help=translate(mark("Print JSON.")))]
+SERIES = Annotated[Path, typer.Argument(help=translate(mark("Folder of one series.")))]
+NODE = Annotated[str, typer.Option(help=translate(mark("Thumbprint of the node that must have signed it.")))]
 
 
 def run() -> None:
@@ -32,6 +34,7 @@ def _app() -> typer.Typer:
     _records(app)
     _tools(app)
     _handle(app)
+    _escrow(app)
     for name, text in {
         "web": mark("Console, API and live streams."),
         "recorder": mark("Takes readings from the bus into the telemetry store."),
@@ -213,6 +216,42 @@ def _handle(app: typer.Typer) -> None:
     group = _group(mark("Administer identifiers over the Handle protocol."))
     handle.add(group)
     app.add_typer(group, name="handle")
+
+
+def _escrow(app: typer.Typer) -> None:
+    escrow = _group(mark("Copies of this node's identifiers that only their key opens."))
+    app.add_typer(escrow, name="escrow")
+
+    @escrow.command(help=translate(mark("Add a set to a folder: the first time everything, then what changed.")))
+    def make(target: SERIES) -> None:
+        from gongfu.cli import escrow as work
+
+        work.make(target)
+
+    @escrow.command(help=translate(mark("Walk every hash and every signature of a series.")))
+    def verify(
+        source: SERIES,
+        node: NODE = "",
+        recovery: Annotated[
+            bool, typer.Option(help=translate(mark("Ask for the recovery text; open it too.")))
+        ] = False,
+    ) -> None:
+        from gongfu.cli import escrow as work
+
+        work.verify(source, node, ask=recovery)
+
+    @escrow.command(help=translate(mark("Make this node, which must be empty, what the series says.")))
+    def restore(
+        source: SERIES,
+        node: NODE = "",
+        own_key: Annotated[
+            bool,
+            typer.Option("--own-key", help=translate(mark("Open it with this node's key, to which it was released."))),
+        ] = False,
+    ) -> None:
+        from gongfu.cli import escrow as work
+
+        work.restore(source, node, own_key=own_key)
 
 
 def _print_json(value: object) -> None:

@@ -21,6 +21,11 @@ def main(settings: Settings) -> None:
 
     from gongfu.identity.authentication.services import expire as expire_reviews  # noqa: PLC0415 (needs django.setup)
     from gongfu.identity.business import periodic  # noqa: PLC0415
+    from gongfu.identity.escrow.services import keep  # noqa: PLC0415
+    from gongfu.identity.filing.services import carry  # noqa: PLC0415
+    from gongfu.identity.mirror.leader import lead  # noqa: PLC0415
+    from gongfu.identity.mirror.reporting import mirror  # noqa: PLC0415
+    from gongfu.identity.registry.store import open_store  # noqa: PLC0415
     from gongfu.identity.search.feeding import run as feed_search  # noqa: PLC0415
     from gongfu.kernel.tasks.worker import run_worker  # noqa: PLC0415
     from gongfu.platform.devices import sync  # noqa: PLC0415
@@ -40,7 +45,11 @@ def main(settings: Settings) -> None:
         try:
             js = await bus.ensure(settings, client)
             await up()
-            await sync.run(js, stopping, reconnected)
+            leading = asyncio.create_task(lead(settings, client, open_store(settings.home), stopping))
+            try:
+                await sync.run(js, stopping, reconnected)
+            finally:
+                leading.cancel()
         finally:
             await client.close()
 
@@ -52,8 +61,12 @@ def main(settings: Settings) -> None:
     async def body(stopping: asyncio.Event) -> None:
         ending = threading.Event()
         async with ops.serve(ops.app(health), sock):
-            threads = [asyncio.create_task(asyncio.to_thread(work, ending)) for work in (run_worker, feed_search)]
-            tasks = [asyncio.create_task(work) for work in (link(stopping), periodic.run(stopping), close_reviews())]
+            blocking = (run_worker, feed_search, carry, keep)
+            threads = [asyncio.create_task(asyncio.to_thread(work, ending)) for work in blocking]
+            works = [link(stopping), periodic.run(stopping), close_reviews()]
+            if settings.mirror_of:
+                works.append(mirror(settings, open_store(settings.home), health, stopping))
+            tasks = [asyncio.create_task(work) for work in works]
             waiting = asyncio.create_task(stopping.wait())
             # Any of them ending by itself is a fault: the process ends and the supervisor starts it again.
             await asyncio.wait({*threads, *tasks, waiting}, return_when=asyncio.FIRST_COMPLETED)

@@ -40,6 +40,7 @@ _ADDRESSES = (
         mark("Leave it empty for SQLite, or use postgresql://user:password@host:port/name."),
     ),
     ("bus_url", ("nats://", "tls://"), mark("Use nats://user:password@host:port.")),
+    ("mirror_of", ("nats://", "tls://"), mark("Use nats://user:password@host:port/NODE.")),
     ("store_url", ("http://", "https://"), mark("Use http://user:password@host:port/database.")),
     ("gs1_resolver_url", ("http://", "https://"), mark("Use https://name.")),
     ("did_resolver_url", ("http://", "https://"), mark("Use https://name.")),
@@ -130,6 +131,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """DNS server to ask about domain names and OIDs: host or host:port; empty: the system's."""
     label_font: str = ""
     """TrueType file to embed into printed labels; empty: STSong-Light, which PDF readers bring along."""
+    publish_changes: bool = False
+    """Publish every change of identifiers on the bus, for mirrors."""
+    mirror_of: str = ""
+    """Keep a copy of another node's identifiers: nats://user:password@host:port/NODE, its bus and its name."""
     resolver_workers: int = 1
     """Resolver processes that share the port."""
     resolver_rate_limit: int = 10_000

@@ -40,6 +40,8 @@ INITIAL_MAP = 64 * 2**30
 FORMAT = b"2"
 _MAX_KEY = 511  # LMDB's; nothing registered is longer than names.MAX_LENGTH
 _LIMITS = struct.Struct(">QQ")
+_PLACE = b"place:"
+_COPIED = b"copied:"
 _MIGRATED_AT_ONCE = 10_000
 
 _open: dict[Path, IdentifierStore] = {}
@@ -314,6 +316,75 @@ class IdentifierStore:
     def forget(self, name: str) -> None:
         """The reader ``name`` is no more; nothing is kept for it."""
         self._environment.write(lambda txn: self._journal.forget(txn, name))
+
+    # --- what is copied from another store ---
+
+    def take_over(
+        self, source: str, changes: Sequence[Change], place: bytes, *, prefixes: Sequence[str] | None = None
+    ) -> None:
+        """Does what the store ``source`` journalled, and remembers ``place``, in one durable transaction.
+
+        ``prefixes``, when given, are from now on those that this node answers for as a copy of ``source``.
+        """
+        latest = {change.key: change for change in changes}
+        kept = [
+            (key, records.decode(key, change.record)) for key, change in latest.items() if change.record is not None
+        ]
+        packed = pack(kept)
+        now = int(time.time())
+
+        def work(txn: Transaction) -> None:
+            writing = Writing(self._table, txn)
+            entries: list[tuple[str, bytes, bytes | None]] = []
+            for part in packed:
+                new, written = writing.put(part, replace=True)
+                entries += ((latest[key].actor, key, octets) for key, octets in written)
+                self._add(txn, part.prefix, new)
+            for key, change in latest.items():
+                if change.record is None and writing.delete(key):
+                    entries.append((change.actor, key, None))
+                    self._add(txn, names.prefix_key(key), -1)
+            self._journal.append_by(txn, now, entries)
+            txn.put(_PLACE + source.encode(), place, db=self._meta)
+            if prefixes is not None:
+                self._copy_prefixes(txn, source, prefixes)
+
+        self._environment.write(work)
+
+    def place(self, source: str) -> bytes:
+        """What :meth:`take_over` remembered last; empty before."""
+        return self._environment.read(lambda txn: txn.get(_PLACE + source.encode(), db=self._meta)) or b""
+
+    def copied(self) -> dict[str, str]:
+        """Prefixes that this node answers for as a copy, by name, with the store they come from."""
+
+        def work(txn: Transaction) -> dict[str, str]:
+            found: dict[str, str] = {}
+            cursor = txn.cursor(db=self._meta)
+            there = cursor.set_range(_COPIED)
+            while there and (key := bytes(cursor.key())).startswith(_COPIED):
+                source = key.removeprefix(_COPIED).decode()
+                found |= dict.fromkeys(bytes(cursor.value()).decode().split(), source)
+                there = cursor.next()
+            return found
+
+        return self._environment.read(work)
+
+    def populated(self) -> list[str]:
+        """Keys of the prefixes under which identifiers stand, homed here or not, in order."""
+        return self._environment.read(
+            lambda txn: [bytes(key).decode() for key, count in txn.cursor(db=self._counts) if any(count)]
+        )
+
+    def _copy_prefixes(self, txn: Transaction, source: str, prefixes: Sequence[str]) -> None:
+        key = _COPIED + source.encode()
+        before = (txn.get(key, db=self._meta) or b"").decode().split()
+        for prefix in set(before) - set(prefixes):
+            txn.delete(prefix.encode().upper(), db=self._prefixes)
+        for prefix in prefixes:
+            txn.put(prefix.encode().upper(), prefix.encode(), db=self._prefixes)
+        txn.put(key, " ".join(prefixes).encode(), db=self._meta)
+        self._homed.changed(txn)
 
     # --- the whole ---
 
