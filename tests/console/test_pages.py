@@ -207,6 +207,14 @@ def test_the_navigation_has_the_rooms_in_their_order_and_marks_where_one_is(worl
     assert all(1 <= len(room.items) <= 7 for room in rooms)
 
 
+def test_pages_that_belong_together_stand_beside_each_other_under_one_entry(world: World) -> None:
+    page = signed_in(world.engineer).get("/identity/path/").text
+    beside = re.search(r'<nav class="tabs beside".*?</nav>', page, re.DOTALL)
+    assert beside is not None
+    assert re.findall(r'href="([^"]+)"', beside[0]) == ["/identity/look-up", "/identity/path/"]
+    assert "解析路径" in signed_in(world.engineer).get("/search/?q=解析路径").text
+
+
 def test_a_viewer_is_not_shown_what_only_administrators_may_open(world: World) -> None:
     names: dict[str, Any] = {
         user.username: {item.url for room in navigation.rooms(user, "/") for item in room.items}

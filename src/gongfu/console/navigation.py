@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
@@ -26,12 +27,13 @@ ROOMS: dict[str, Text] = {
 
 @dataclass(frozen=True)
 class Item:
-    """A link of the navigation."""
+    """A link of the navigation; ``tabs`` are itself and what lies under it, none when nothing does."""
 
     label: str
     url: str
     icon: str
     current: bool
+    tabs: Sequence[Item] = ()
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,39 @@ class Room:
         """Whether the page shown lies in this room."""
         return any(item.current for item in self.items)
 
+    @property
+    def tabs(self) -> Sequence[Item]:
+        """The pages that stand beside the one shown."""
+        return next((item.tabs for item in self.items if item.current), ())
+
 
 def rooms(user: User, path: str) -> list[Room]:
     """What ``user`` may enter, with the entry ``path`` lies under marked."""
-    found = [(entry, url) for entry in _entries() if entry.permission(user, None) and (url := _url(entry))]
-    here = max((url for _entry, url in found if path.startswith(url)), key=len, default="")
+    entries = sorted(_entries(), key=lambda entry: entry.order)
+    found = {entry.url_name: (entry, url) for entry in entries if entry.permission(user, None) and (url := _url(entry))}
+    here = max((url for _entry, url in found.values() if path.startswith(url)), key=len, default="")
     result = []
     for name, label in ROOMS.items():
         items = [
-            Item(str(entry.label), url, entry.icon, url == here)
-            for entry, url in sorted(found, key=lambda pair: pair[0].order)
-            if entry.room == name
+            _item(entry, url, here, [found[other.url_name] for other in entries if _lies_under(other, entry, found)])
+            for entry, url in found.values()
+            if entry.room == name and entry.under not in found
         ]
         if items:
             result.append(Room(name, str(label), items))
     return result
+
+
+def _lies_under(entry: MenuEntry, above: MenuEntry, found: Container[str]) -> bool:
+    return entry.under == above.url_name and entry.url_name in found
+
+
+def _item(entry: MenuEntry, url: str, here: str, below: Sequence[tuple[MenuEntry, str]]) -> Item:
+    own = Item(str(entry.label), url, entry.icon, url == here)
+    if not below:
+        return own
+    tabs = (own, *(Item(str(other.label), address, other.icon, address == here) for other, address in below))
+    return replace(own, current=any(tab.current for tab in tabs), tabs=tabs)
 
 
 def _entries() -> list[MenuEntry]:

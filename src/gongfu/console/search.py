@@ -44,7 +44,8 @@ def find(user: User, text: str) -> list[Result]:
     pages = [
         Result(_("Pages"), item.label, room.label, item.url)
         for room in navigation.rooms(user, "")
-        for item in room.items
+        for entry in room.items
+        for item in entry.tabs or (entry,)
         if wanted in item.label.casefold() or wanted in room.label.casefold()
     ]
     if not text:

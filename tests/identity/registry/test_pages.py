@@ -15,7 +15,7 @@ from django.test import Client
 from gongfu.identity.handle.codes import Permission
 from gongfu.identity.handle.names import parse
 from gongfu.identity.handle.wire import Value
-from gongfu.identity.registry import resolving, services
+from gongfu.identity.registry import device_identifiers, resolving, services
 from gongfu.identity.registry.models import Prefix
 from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.store import IdentifierStore
@@ -39,7 +39,7 @@ def pump(plants: Plants, commit: Commit) -> str:
         plate = Nameplate(
             "一号循环泵", "centrifugal-pump", plants[0].name, manufacturer="<b>南方</b>泵业", serial_number="S-77"
         )
-        services.register_device(HANDLE, plate)
+        device_identifiers.register(HANDLE, plate)
     found = services.resolve_local(HANDLE)
     assert found is not None
     secret = Value(100, "NOTE", "内部备注".encode(), permissions=Permission.ADMIN_READ)

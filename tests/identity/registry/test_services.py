@@ -11,7 +11,7 @@ from django.db import transaction
 from gongfu.identity.handle.errors import BadHandle
 from gongfu.identity.handle.names import parse
 from gongfu.identity.handle.wire import Value
-from gongfu.identity.registry import services
+from gongfu.identity.registry import device_identifiers, services
 from gongfu.identity.registry.errors import NoIdentifier, NoPrefix, PrefixTaken
 from gongfu.identity.registry.models import Prefix
 from gongfu.identity.registry.records import Record
@@ -189,7 +189,9 @@ def test_identifiers_are_found_by_how_the_suffix_starts(li: User) -> None:
 def device(commit: Commit) -> Callable[..., None]:
     def register(handle: str, organisation: Organisation, name: str = "数控机床") -> None:
         with commit(execute=True):
-            services.register_device(handle, Nameplate(name, "cnc", organisation.name, "沈阳机床", serial_number="S1"))
+            device_identifiers.register(
+                handle, Nameplate(name, "cnc", organisation.name, "沈阳机床", serial_number="S1")
+            )
 
     return register
 
@@ -225,8 +227,8 @@ def test_identifiers_that_are_missing_or_stale_are_written_again_and_no_other(
     added = Value(100, "EMAIL", b"x@a.test")
     services.store().put(Record(parse("88.118.1/moved"), (stale, added), 5, 5))
     wanted = [(f"88.118.1/{suffix}", plate) for suffix in ("old", "moved", "lost")]
-    assert services.reconcile_devices(wanted) == 2
-    assert services.reconcile_devices(wanted) == 0
+    assert device_identifiers.reconcile(wanted) == 2
+    assert device_identifiers.reconcile(wanted) == 0
     moved, lost = (services.resolve_local(f"88.118.1/{suffix}") for suffix in ("moved", "lost"))
     assert moved is not None
     assert lost is not None
@@ -243,7 +245,7 @@ def test_a_device_that_was_rolled_back_leaves_no_identifier(
 ) -> None:
     def fail() -> None:
         with transaction.atomic():
-            services.register_device("88.118.1/ghost", Nameplate("", "", plants[0].name))
+            device_identifiers.register("88.118.1/ghost", Nameplate("", "", plants[0].name))
             raise RuntimeError
 
     with commit(execute=True), pytest.raises(RuntimeError):
@@ -256,6 +258,6 @@ def test_a_removed_device_has_no_identifier(
 ) -> None:
     device("88.118.1/old", plants[0])
     with commit(execute=True):
-        services.remove_device("88.118.1/old")
-        services.remove_device("88.118.1/old")
+        device_identifiers.remove("88.118.1/old")
+        device_identifiers.remove("88.118.1/old")
     assert services.resolve_local("88.118.1/old") is None

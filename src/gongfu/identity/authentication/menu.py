@@ -4,4 +4,8 @@ from django.utils.translation import gettext_lazy as _
 
 from gongfu.kernel.pages.menu import MenuEntry
 
-ENTRIES = [MenuEntry("identity", _("Real-name review"), "identity-verifications", "shield-check", 60)]
+ENTRIES = [
+    MenuEntry(
+        "identity", _("Real-name review"), "identity-verifications", "shield-check", 60, under="identity-applications"
+    )
+]

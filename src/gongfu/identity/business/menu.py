@@ -17,6 +17,7 @@ ENTRIES = [
         "home",
         6,
         Predicate(is_enterprise_member, name="is_enterprise_member"),
+        under="identity-overview",
     ),
     MenuEntry("identity", _("Applications"), "identity-applications", "clipboard-list", 30),
     MenuEntry("identity", _("Templates"), "identity-templates", "list-check", 40),

@@ -4,4 +4,4 @@ from django.utils.translation import gettext_lazy as _
 
 from gongfu.kernel.pages.menu import MenuEntry
 
-ENTRIES = [MenuEntry("identity", _("Data escrow"), "identity-escrow", "lock", 55)]
+ENTRIES = [MenuEntry("identity", _("Data escrow"), "identity-escrow", "lock", 55, under="identity-filings")]

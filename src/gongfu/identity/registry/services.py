@@ -7,9 +7,8 @@ Records go to the identifier store, where the resolver finds them at once.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -20,7 +19,6 @@ from gongfu.identity.handle.names import Handle
 from gongfu.identity.handle.site import Site
 from gongfu.identity.handle.wire import Value
 from gongfu.identity.registry import delegations, quota, readers
-from gongfu.identity.registry import values as standard_values
 from gongfu.identity.registry.errors import NoIdentifier, NoPrefix, PrefixSuspended, PrefixTaken
 from gongfu.identity.registry.models import Prefix as Prefix  # for the modules above
 from gongfu.identity.registry.records import Record, decode, encode
@@ -272,59 +270,6 @@ def remove(actor: User, handle: str) -> None:
     with transaction.atomic():
         audit.record(actor, "remove", prefix, before=_audited(record))
         store().delete(name)
-
-
-def register_device(handle: str, plate: Nameplate) -> None:
-    """Register a device's identifier, or renew it, once this transaction commits; values that others added stay.
-
-    Raises :class:`BadHandle`. The device's own audit entry tells who did it.
-    """
-    parsed = names.parse(handle)
-
-    def write() -> None:
-        now = _now()
-        found = standard_values.standard(parsed, plate, settings().url, now=now)
-        store().put(standard_values.renewed(parsed, found, store().get(parsed), now=now))
-
-    transaction.on_commit(write)
-
-
-def reconcile_devices(wanted: Iterable[tuple[str, Nameplate]]) -> int:
-    """Write those identifiers of devices that are missing or say something else; returns how many.
-
-    A kill between the database's commit and the store's leaves one missing, and a new ``public_url`` makes every
-    address stale. Call it outside a transaction.
-    """
-    now, written = _now(), 0
-    for first in _in_parts(wanted, 1000):
-        stale = []
-        for handle, plate in first:
-            parsed = names.parse(handle)
-            found = standard_values.standard(parsed, plate, settings().url, now=now)
-            before = store().get(parsed)
-            kept = before.values if before else ()
-            if _said(found) != _said(value for value in kept if value.index < standard_values.FIRST_FREE):
-                stale.append(standard_values.renewed(parsed, found, before, now=now))
-        if stale:
-            store().put_many(stale)
-            written += len(stale)
-    return written
-
-
-def _in_parts(wanted: Iterable[tuple[str, Nameplate]], size: int) -> Iterator[list[tuple[str, Nameplate]]]:
-    rest = iter(wanted)
-    while part := list(islice(rest, size)):
-        yield part
-
-
-def _said(values: Iterable[Value]) -> list[tuple[int, str, bytes]]:
-    return sorted((value.index, value.type, value.data) for value in values)
-
-
-def remove_device(handle: str) -> None:
-    """Remove a device's identifier once this transaction commits; nothing happens when there is none."""
-    parsed = names.parse(handle)
-    transaction.on_commit(lambda: store().delete(parsed))
 
 
 def resolve_local(handle: str) -> Record | None:

@@ -12,7 +12,7 @@ from gongfu.kernel.pages.resource import Text
 
 @dataclass(frozen=True)
 class MenuEntry:
-    """One entry. A room has at most seven."""
+    """One entry. A room has at most seven that lie under no other."""
 
     room: str
     """network, identity, platform, data, security, application, governance, or administration."""
@@ -24,3 +24,5 @@ class MenuEntry:
     order: int = 50
     permission: Predicate = field(default=is_member)
     """Asked with the user and nothing: may this user come here at all?"""
+    under: str = ""
+    """``url_name`` of the entry whose pages show this one as a tab; alone in the room for who may not enter that."""

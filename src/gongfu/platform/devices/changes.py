@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gongfu.identity.registry import services as registry
+from gongfu.identity.registry import device_identifiers
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
@@ -54,7 +54,7 @@ def remove_device(device: Device, _user: User) -> None:
     """Delete a device, its tags and its identifier; its readings stay in the store."""
     Outbox.objects.create(gateway=device.gateway, device=device.pk)
     if device.identifier:
-        registry.remove_device(device.identifier)
+        device_identifiers.remove(device.identifier)
     device.delete()
 
 

@@ -13,6 +13,7 @@ import msgspec
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
+from gongfu.identity.registry import device_identifiers
 from gongfu.identity.registry import services as registry
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.audit import services as audit
@@ -228,19 +229,19 @@ def give_identifier(device: Device) -> None:
         return
     device.identifier = identifier(prefix, device.key)
     device.save(update_fields=["identifier"])
-    registry.register_device(device.identifier, _nameplate(device))
+    device_identifiers.register(device.identifier, _nameplate(device))
 
 
 def reconcile_identifiers() -> int:
     """Bring the identifiers of all devices in line with their records; returns how many were not."""
     named = Device.objects.exclude(identifier=None).exclude(identifier="").select_related("organisation")
-    return registry.reconcile_devices(
+    return device_identifiers.reconcile(
         (device.identifier or "", _nameplate(device)) for device in named.order_by("pk").iterator(1000)
     )
 
 
-def _nameplate(device: Device) -> registry.Nameplate:
-    return registry.Nameplate(
+def _nameplate(device: Device) -> device_identifiers.Nameplate:
+    return device_identifiers.Nameplate(
         device.name,
         device.type,
         device.organisation.name,
