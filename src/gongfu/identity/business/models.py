@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -16,10 +16,12 @@ from gongfu.identity.business.fields import TemplateSpec
 from gongfu.identity.business.workflow import ApplicationFlow, ContractFlow, TemplateFlow
 from gongfu.identity.registry import services as registry
 from gongfu.identity.registry.services import Prefix
+from gongfu.identity.registry.store import Limits
 from gongfu.kernel.accounts.models import Organisation, OwnedModel, OwnedQuerySet, User
 from gongfu.kernel.accounts.rules import is_credit_code
 from gongfu.kernel.errors import Conflict, GongfuError
 from gongfu.kernel.i18n import mark
+from gongfu.kernel.settings import settings
 from gongfu.network.models.types import Text
 
 MOST_IDENTIFIERS = 10**12
@@ -171,7 +173,8 @@ class Contract(ContractFlow, EnterpriseFacts, Terms, OwnedModel):
 
     def write_limits(self) -> None:
         """Put the quotas where the resolver and every registration read them, once this transaction commits."""
-        registry.set_limits(self.prefix.name, self.registrations, self.daily_resolutions)
+        name, limits = self.prefix.name, Limits(self.registrations, self.daily_resolutions)
+        transaction.on_commit(lambda: registry.store().set_limits(name, limits))
 
 
 class Application(ApplicationFlow, EnterpriseFacts, Terms, OwnedModel):
@@ -238,7 +241,7 @@ class Application(ApplicationFlow, EnterpriseFacts, Terms, OwnedModel):
         """Allot the prefix with its contract, or renew the contract; raises :class:`Conflict`, :class:`Invalid`."""
         today = clock.today()
         if self.contract is None:
-            name = f"{registry.secondary_prefix()}.{self.wished}" if self.wished else ""
+            name = f"{settings().identifier_prefix}.{self.wished}" if self.wished else ""
             prefix = registry.allot_prefix(user, self.organisation, name)
             self.contract = Contract(
                 organisation=self.organisation,

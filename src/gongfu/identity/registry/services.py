@@ -22,7 +22,7 @@ from gongfu.identity.registry import delegations, quota, readers
 from gongfu.identity.registry.errors import NoIdentifier, NoPrefix, PrefixSuspended, PrefixTaken
 from gongfu.identity.registry.models import Prefix as Prefix  # for the modules above
 from gongfu.identity.registry.records import Record, decode, encode
-from gongfu.identity.registry.store import IdentifierStore, Limits, open_store
+from gongfu.identity.registry.store import IdentifierStore, open_store
 from gongfu.identity.registry.values import Nameplate as Nameplate  # for the modules above
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.permissions import can_edit, is_platform_admin
@@ -209,17 +209,6 @@ def count(prefix: str) -> int:
     return store().count(prefix)
 
 
-def set_limits(prefix: str, registrations: int, daily_resolutions: int) -> None:
-    """What may happen under ``prefix`` (0: no limit), for every process once this transaction commits."""
-    limits = Limits(registrations, daily_resolutions)
-    transaction.on_commit(lambda: store().set_limits(prefix, limits))
-
-
-def secondary_prefix() -> str:
-    """This node's own prefix, below which enterprises are numbered."""
-    return settings().identifier_prefix
-
-
 def _secondary(actor: User | str) -> Prefix:
     name = settings().identifier_prefix
     found = Prefix.objects.filter(name=name).first()
@@ -371,11 +360,8 @@ def own_prefix(actor: User, name: str) -> Prefix:
     if not can_edit.test(actor, prefix):
         raise Forbidden(mark("You may not register under {name}."), name=prefix.name)
     if prefix.state != Prefix.State.ACTIVE:
-        raise PrefixSuspended(
-            mark("The prefix {name} is suspended."),
-            remedy=mark("Ask the operator of this node why, or renew the contract."),
-            name=prefix.name,
-        )
+        remedy = mark("Ask the operator of this node why, or renew the contract.")
+        raise PrefixSuspended(mark("The prefix {name} is suspended."), remedy=remedy, name=prefix.name)
     if served_at(prefix.name):
         raise Conflict(
             mark("The prefix {name} is served by another node."),
