@@ -19,7 +19,8 @@ def main(settings: Settings) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gongfu.console.django_settings")
     django.setup()
 
-    from gongfu.identity.business import periodic  # noqa: PLC0415 (needs django.setup)
+    from gongfu.identity.authentication.services import expire as expire_reviews  # noqa: PLC0415 (needs django.setup)
+    from gongfu.identity.business import periodic  # noqa: PLC0415
     from gongfu.identity.search.feeding import run as feed_search  # noqa: PLC0415
     from gongfu.kernel.tasks.worker import run_worker  # noqa: PLC0415
     from gongfu.platform.devices import sync  # noqa: PLC0415
@@ -43,6 +44,11 @@ def main(settings: Settings) -> None:
         finally:
             await client.close()
 
+    async def close_reviews() -> None:
+        while True:
+            await asyncio.to_thread(expire_reviews)
+            await asyncio.sleep(3600)
+
     async def body(stopping: asyncio.Event) -> None:
         stop_jobs = threading.Event()
         async with ops.serve(ops.app(health), sock):
@@ -50,12 +56,14 @@ def main(settings: Settings) -> None:
             feeding = asyncio.create_task(asyncio.to_thread(feed_search, stop_jobs))
             linked = asyncio.create_task(link(stopping))
             timed = asyncio.create_task(periodic.run(stopping))
+            closing = asyncio.create_task(close_reviews())
             waiting = asyncio.create_task(stopping.wait())
             # Jobs or link ending by themselves is a fault: the process ends and the supervisor starts it again.
-            await asyncio.wait({jobs, feeding, linked, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({jobs, feeding, closing, linked, waiting}, return_when=asyncio.FIRST_COMPLETED)
             stop_jobs.set()
             linked.cancel()
             timed.cancel()
+            closing.cancel()
             await asyncio.gather(jobs, feeding, return_exceptions=stopping.is_set())
             with contextlib.suppress(asyncio.CancelledError):
                 await timed

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gongfu.identity.authentication import jws
@@ -72,12 +72,14 @@ def test_no_other_algorithm_is_talked_into(header: object) -> None:
         jws.verify(text, {THUMBPRINT: private().public_key()}, kind="k")
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=200) | st.from_regex(r"[A-Za-z0-9_-]{0,40}\.[A-Za-z0-9_-]{0,40}\.[A-Za-z0-9_-]{0,90}"))
 def test_whatever_is_pasted_is_refused_clearly(text: str) -> None:
     with pytest.raises(BadProof):
         jws.verify(text, {THUMBPRINT: private().public_key()}, kind="k")
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 400), st.sampled_from("ABab09-_"))
 def test_one_changed_character_is_enough_to_refuse(place: int, letter: str) -> None:
     text = jws.sign(b'{"sub":"88.118.1/A"}', private(), kind="k")

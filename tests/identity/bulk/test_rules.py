@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gongfu.identity.bulk import rules
@@ -96,6 +96,7 @@ def test_a_plan_that_cannot_work_is_refused(plan: Plan, says: str) -> None:
         rules.check(plan, HEADER)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.text(max_size=40), max_size=6),
     st.sampled_from([PLAN, Plan("88.118.1", rule="{名称}{01}", targets=PLAN.targets)]),

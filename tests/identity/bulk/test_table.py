@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gongfu.identity.bulk import parquet, table
@@ -64,6 +64,7 @@ def test_what_is_no_table_is_refused_and_says_why(tmp_path: Path, content: bytes
         table.inspect(file)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
 def test_whatever_is_uploaded_is_a_table_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     file = tmp_path_factory.getbasetemp() / "fuzz.csv"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gongfu.identity.handle.names import parse
@@ -40,6 +40,7 @@ def test_and_not_by_others(text: str) -> None:
     assert not words.fits(PUMP, words.ask(text))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=120), st.text(max_size=60))
 def test_an_identifier_is_found_by_the_whole_of_any_of_its_values(value: str, other: str) -> None:
     record = Record(parse("88.118.1/A"), (Value(2, "NAME", value.encode()), Value(3, "X", other.encode())), 1, 1)
