@@ -111,7 +111,7 @@ def test_what_cannot_be_registered_is_in_the_report_in_the_readers_language(
     made = finished(made)
     assert (made.accepted, made.refused) == (2, 5)
     report = refused(client, made)
-    assert report[0] == ["Row", "Column", "Value", "Reason"]
+    assert report[0] == ["Row", "Column", "Cell", "Reason"]
     assert [(row[0], row[1]) for row in report[1:]] == [
         ("3", "标识"),
         ("5", "标识"),
@@ -123,7 +123,7 @@ def test_what_cannot_be_registered_is_in_the_report_in_the_readers_language(
     li.language = "zh-hans"
     li.save()
     chinese = refused(client, made)
-    assert chinese[0] == ["行号", "列", "值", "原因"]
+    assert chinese[0] == ["行号", "列", "单元格", "原因"]
     assert "88.118.1/A" in chinese[2][3]
     assert chinese[2][3] != report[2][3]
     assert "88.118.1/SN000005" in client.get(f"/identity/imports/{made.pk}/").text

@@ -37,7 +37,7 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
         return GongfuError(self.message, remedy=self.remedy, **self.values).text(language)
 
 
-_HEADER = (mark("Row"), mark("Column"), mark("Value"), mark("Reason"))
+_HEADER = (mark("Row"), mark("Column"), mark("Cell"), mark("Reason"))
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Line).decode
 
