@@ -12,23 +12,22 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils.html import format_html
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from gongfu.identity.registry import qr, readers, resolving, services
 from gongfu.identity.registry.errors import NoIdentifier
 from gongfu.identity.registry.models import Prefix
 from gongfu.identity.registry.records import Record
-from gongfu.identity.registry.values import Standard, page_url
+from gongfu.identity.registry.values import Standard, page_url, type_name
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.accounts.permissions import is_platform_admin
-from gongfu.kernel.errors import Invalid, NotFound
+from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.pages.resource import Action, Column, Permissions, Resource, Section, Text
 from gongfu.kernel.settings import settings
-from gongfu.network.models import library
 
 PAGE = 50
 _NAMES: dict[str, Text] = {
@@ -124,14 +123,6 @@ def public_page(request: HttpRequest, handle: str) -> HttpResponse:
     url = page_url(settings().url, str(record.handle))
     context = _shown(record) | {"others": others, "url": url, "qr": qr.svg(url)}
     return render(request, "registry/public.html", context)
-
-
-def type_name(kind: str) -> str:
-    """A device type in the reader's language; a type this node does not know as it was registered."""
-    try:
-        return library.type_by_id(kind).name.in_language(get_language() or "")
-    except NotFound:
-        return kind
 
 
 def _shown(record: Record) -> dict[str, object]:

@@ -13,6 +13,9 @@ from urllib.parse import quote
 from gongfu.identity.handle.names import Handle
 from gongfu.identity.handle.wire import Value
 from gongfu.identity.registry.records import Record
+from gongfu.kernel.errors import NotFound
+from gongfu.kernel.i18n import current
+from gongfu.network.models import library
 
 FIRST_FREE = 100
 """First index this node never rewrites."""
@@ -45,6 +48,14 @@ class Nameplate:
 def page_url(base: str, handle: str) -> str:
     """Address of the public page of ``handle`` below the console's address ``base``."""
     return f"{base}/id/{quote(handle, safe='/')}"
+
+
+def type_name(kind: str) -> str:
+    """A device type in the reader's language; a type this node does not know as it was registered."""
+    try:
+        return library.type_by_id(kind).name.in_language(current())
+    except NotFound:
+        return kind
 
 
 def standard(handle: Handle, plate: Nameplate, base: str, *, now: int) -> tuple[Value, ...]:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from gongfu.identity.registry.records import Record
+from gongfu.identity.registry.values import type_name
 from gongfu.identity.search import queries, services
 from gongfu.identity.search.services import Found, Question
 from gongfu.kernel.accounts import services as accounts
@@ -65,7 +66,8 @@ def search_page(request: HttpRequest) -> HttpResponse:
         found = services.search(user, question, scope=scope)
         facets = {
             "organisation": [(f.value, names.get(f.value, f.value), f.count) for f in found.facets.get("org", ())],
-            **{name: [(f.value, f.value, f.count) for f in found.facets.get(name, ())] for name in ("kind", "type")},
+            "kind": [(f.value, type_name(f.value), f.count) for f in found.facets.get("kind", ())],
+            "type": [(f.value, f.value, f.count) for f in found.facets.get("type", ())],
         }
     except Unavailable as down:
         error = down
@@ -99,7 +101,7 @@ def _row(record: Record) -> Row:
     return Row(
         str(record.handle),
         record.text("NAME"),
-        record.text("TYPE"),
+        type_name(record.text("TYPE")),
         record.text("OWNER"),
         dt.datetime.fromtimestamp(record.modified, dt.UTC),
         reverse("identity-identifier", args=[str(record.handle)]),

@@ -1,0 +1,9 @@
+"""Entries of 标识 in the navigation."""
+
+from django.utils.translation import gettext_lazy as _
+
+from gongfu.kernel.pages.menu import MenuEntry
+
+ENTRIES = [
+    MenuEntry("identity", _("Search identifiers"), "identity-search", "search", 11, under="identity-identifiers")
+]
