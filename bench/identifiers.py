@@ -34,9 +34,9 @@ class Loaded(msgspec.Struct, frozen=True):
 
     identifiers: int
     per_s: float
-    """Identifiers a second in ``put_many`` alone: packed, on disk, in the journal."""
+    """Identifiers a second in ``put_many`` alone: packed, on disk, in the journal; 0 when nothing was missing."""
     wall_s: float
-    """The whole load, the making of the records included."""
+    """The whole load, the making of the records included; of its last part if it was killed in between."""
     last_per_s: float
     """As ``per_s``, over the last tenth."""
     bytes_per_id: float
@@ -86,25 +86,30 @@ def batch(number: int) -> list[Record]:
 
 
 def load(folder: Path, identifiers: int) -> Loaded:
-    """Fill the store in ``folder``, or say how it was filled when that was done before."""
+    """Fill the store in ``folder``, or what is missing in it; or say how it was filled when that was done before.
+
+    A load that was killed goes on where it was: every batch it acknowledged is there, and no half of one.
+    """
     told = folder / f"loaded-{identifiers}.json"
     if told.exists():
         return msgspec.json.decode(told.read_bytes(), type=Loaded)
     store = IdentifierStore(folder)
-    for enterprise in range(ENTERPRISES):
+    there = store.last_change() // BATCH
+    for enterprise in range(ENTERPRISES if not there else 0):
         store.home(prefix(enterprise))
     batches = identifiers // BATCH
     began = time.perf_counter()
-    times = [_timed(store, records) for records in _batches(batches)]
+    times = [_timed(store, records) for records in _batches(there, batches)]
     wall = time.perf_counter() - began
+    number = store.last_change()
     store.close()
-    tail = times[-max(1, batches // 10) :]
+    tail = times[-max(1, len(times) // 10) :]
     found = Loaded(
-        identifiers,
-        round(identifiers / sum(times)),
+        number,
+        round(len(times) * BATCH / sum(times)) if times else 0,
         round(wall, 1),
-        round(len(tail) * BATCH / sum(tail)),
-        round(bytes_on_disk(folder) / identifiers, 1),
+        round(len(tail) * BATCH / sum(tail)) if times else 0,
+        round(bytes_on_disk(folder) / number, 1),
     )
     told.write_bytes(msgspec.json.encode(found))
     return found
@@ -115,10 +120,10 @@ def bytes_on_disk(folder: Path) -> int:
     return (folder / "data.mdb").stat().st_blocks * 512
 
 
-def _batches(count: int) -> Iterator[list[Record]]:
+def _batches(first: int, end: int) -> Iterator[list[Record]]:
     gc.disable()  # the making of a million objects is the load's cost, not the store's
     try:
-        for number in range(count):
+        for number in range(first, end):
             yield batch(number)
     finally:
         gc.enable()

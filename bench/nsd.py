@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shutil
 import socket
 import struct
 import subprocess
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import packet_load
@@ -16,11 +19,21 @@ QUESTIONS = 2**17
 _TEXT = "v=" + "0123456789abcdef" * 15  # about as many octets as five values
 
 
-def measure(folder: Path, count: int, seconds: float) -> float | str:
-    """Answers a second; or why there are none."""
+@dataclass(frozen=True)
+class Running:
+    """An NSD that answers."""
+
+    port: int
+    packets: Path
+
+
+@contextlib.contextmanager
+def serving(folder: Path, count: int) -> Iterator[Running | str]:
+    """NSD with ``count`` names; or why there is none."""
     program = shutil.which("nsd") or shutil.which("nsd", path="/usr/sbin")
     if program is None:
-        return "nsd is not installed"
+        yield "nsd is not installed"
+        return
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
@@ -41,8 +54,9 @@ def measure(folder: Path, count: int, seconds: float) -> float | str:
         if not _answers(port, child):
             child.kill()
             _, said = child.communicate()
-            return f"nsd does not start: {said.decode(errors='replace')[-300:]}"
-        return round(packet_load.measure(port, packets, seconds, check="dns").per_s)
+            yield f"nsd does not start: {said.decode(errors='replace')[-300:]}"
+            return
+        yield Running(port, packets)
     finally:
         child.terminate()
         child.wait()

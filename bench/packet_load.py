@@ -77,17 +77,17 @@ def echo() -> Iterator[int]:
 class _Packets:
     """mmsghdr structures over memory of their own."""
 
-    def __init__(self, slots: int, names: int = 0) -> None:
-        self.octets = np.zeros((slots, _SLOT), np.uint8)
+    def __init__(self, slots: int, names: int = 0, slot: int = _SLOT) -> None:
+        self.octets = np.zeros((slots, slot), np.uint8)
         self.vectors = np.zeros((slots, 2), np.uint64)
         self.headers = np.zeros((slots, 16), np.uint32)
         base, vectors = self.octets.ctypes.data, self.vectors.ctypes.data
         raw = memoryview(self.headers).cast("B")
-        for slot in range(slots):
-            name = (names + slot * 32, 28) if names else (0, 0)
-            _HEADER.pack_into(raw, slot * 64, *name, vectors + slot * 16, 1, 0, 0, 0, 0)
-        self.vectors[:, 0] = base + np.arange(slots, dtype=np.uint64) * np.uint64(_SLOT)
-        self.vectors[:, 1] = _SLOT
+        for number in range(slots):
+            name = (names + number * 32, 28) if names else (0, 0)
+            _HEADER.pack_into(raw, number * 64, *name, vectors + number * 16, 1, 0, 0, 0, 0)
+        self.vectors[:, 0] = base + np.arange(slots, dtype=np.uint64) * np.uint64(slot)
+        self.vectors[:, 1] = slot
         self.at = self.headers.ctypes.data
 
     @property
@@ -103,7 +103,7 @@ class _Generator:
         for call in (self._send, self._receive):
             call.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p]
         count = len(packets) // _TOGETHER * _TOGETHER
-        self._out = _Packets(count)
+        self._out = _Packets(count, slot=max(map(len, packets)))
         for slot, packet in enumerate(packets[:count]):
             self._out.octets[slot, : len(packet)] = np.frombuffer(packet, np.uint8)
             self._out.vectors[slot, 1] = len(packet)

@@ -3,19 +3,24 @@
     gongfu bench resolve [--quick]
 
 A real resolver process over a million identifiers of five values (200,000 with ``--quick``), asked for a random
-131,072 of them by a generator in another process, both on this machine. That the generator is not the bottleneck shows
-in ``udp_echo_per_s``: the same generator against an echo that only makes the two system calls is faster; and in
-``generator_busy``. ``udp_ratio_to_echo`` is the quotient of the two; the echo answers with the request's 90 octets, the
-resolver with about 370. ``udp_ratio_to_nsd`` appears when ``nsd`` is on PATH. Loopback is never rate-limited
-(GONGFU_RESOLVER_RATE_LIMIT), whatever the setting.
+131,072 of them by a generator in another process, both on this machine. Echo, resolver and NSD take turns of a second
+or so; of each the best turn counts, for other work on the machine only ever takes away.
+
+That the generator is not the bottleneck shows in ``udp_echo_per_s``: the same generator against an echo that only makes
+the two system calls is faster; and in ``generator_busy``, its share of a processor while it asked the resolver.
+``udp_ratio_to_echo`` is the quotient; the echo answers with the request's 90 octets, the resolver with about 370.
+``udp_ratio_to_nsd`` appears when ``nsd`` is on PATH. Loopback is never rate-limited, whatever
+GONGFU_RESOLVER_RATE_LIMIT says.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 import struct
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import harness
@@ -35,62 +40,78 @@ _KEEP = 0x0200_0000
 
 
 def run(quick: bool) -> harness.Result:
-    """Measure; takes 45 s, or less with ``quick``."""
+    """Measure; takes about a minute, with ``quick`` half of it."""
     started = time.perf_counter()
-    seconds, count = (2.0, 200_000) if quick else (5.0, 1_000_000)
-    with tempfile.TemporaryDirectory(prefix="gongfu-bench-") as folder:
+    turns, seconds, count = (2, 0.7, 200_000) if quick else (5, 2.0, 1_000_000)
+    missing: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="gongfu-bench-") as folder, contextlib.ExitStack() as stack:
         home = Path(folder)
         identifiers.load(home / FOLDER, count)
-        metrics, baselines = measure(home, count, seconds)
-        found = nsd.measure(home, count, seconds)
-        if isinstance(found, str):
-            missing = {"udp_ratio_to_nsd": found}
-        else:
-            baselines["nsd_udp_per_s"] = found
-            metrics["udp_ratio_to_nsd"] = round(metrics["udp_per_s"] / found, 3)
-            missing = {}
-    return harness.result("resolve", metrics, baselines, started, missing)
-
-
-def measure(home: Path, count: int, seconds: float) -> tuple[dict[str, float], dict[str, float]]:
-    """Metrics and baselines of a resolver over the store in ``home``."""
-    udp, tcp = home / "udp.packets", home / "tcp.packets"
-    names = [identifiers.of(place, count) for place in random.Random(7).choices(range(count), k=QUESTIONS)]
-    packet_load.write(udp, (question(name, number) for number, name in enumerate(names)))
-    packet_load.write(tcp, (question(name, number, _KEEP) for number, name in enumerate(names)))
-    with packet_load.echo() as port:
-        bare = packet_load.measure(port, udp, seconds, check="none")
-    handle_port, http_port, health = harness.free_ports(3)
-    environment = {
-        "GONGFU_HANDLE_PORT": str(handle_port),
-        "GONGFU_HANDLE_HTTP_PORT": str(http_port),
-        "GONGFU_RESOLVER_PORT": str(health),
-    }
-    with harness.Node(home, **environment) as node:
-        node.start("resolver", health)
-        full = packet_load.measure(handle_port, udp, seconds)
-        half = packet_load.measure(handle_port, udp, seconds, rate=full.per_s / 2)
-        streams = stream_load.measure(handle_port, tcp, seconds)
+        udp, tcp = questions(home, count)
+        echo_port = stack.enter_context(packet_load.echo())
+        port, http_port, node = stack.enter_context(serving(home))
+        found = stack.enter_context(nsd.serving(home, count))
+        full, echo, other = [], [], []
+        for _ in range(turns):
+            echo.append(packet_load.measure(echo_port, udp, seconds, check="none"))
+            full.append(packet_load.measure(port, udp, seconds))
+            if isinstance(found, nsd.Running):
+                other.append(packet_load.measure(found.port, found.packets, seconds, check="dns"))
+        best = max(full, key=lambda load: load.per_s)
+        bare = max(load.per_s for load in echo)
+        half = [packet_load.measure(port, udp, seconds, rate=best.per_s / 2) for _ in range(turns)]
+        calm = min(half, key=lambda load: load.p99_ms)
+        streams = stream_load.measure(port, tcp, seconds)
+        names = [identifiers.of(place, count) for place in random.Random(8).choices(range(count), k=10_000)]
         web = http_load.http_per_s(http_port, names, seconds=seconds)
+        cached = recursive.measure(port, list(dict.fromkeys(names))[:CACHED], question, seconds)
         memory = node.resident_mb()["resolver"]
-        cached = recursive.measure(handle_port, list(dict.fromkeys(names))[:CACHED], question, seconds)
     metrics = {
-        "udp_per_s": round(full.per_s),
-        "udp_p99_ms_at_half": round(half.p99_ms, 3),
-        "udp_ratio_to_echo": round(full.per_s / bare.per_s, 3),
+        "udp_per_s": round(best.per_s),
+        "udp_p99_ms_at_half": round(calm.p99_ms, 3),
+        "udp_ratio_to_echo": round(best.per_s / bare, 3),
         "tcp_per_s": round(streams),
         "http_per_s": round(web),
         "recursive_hit_per_s": round(cached),
     }
     baselines = {
-        "udp_echo_per_s": round(bare.per_s),
-        "generator_busy": round(full.busy, 2),
-        "udp_p50_ms_at_half": round(half.p50_ms, 3),
-        "answered_at_half": round(half.right / max(1, half.sent), 4),
-        "wrong": full.wrong + half.wrong,
+        "udp_echo_per_s": round(bare),
+        "udp_worst_turn_per_s": round(min(load.per_s for load in full)),
+        "generator_busy": round(best.busy, 2),
+        "udp_p50_ms_at_half": round(calm.p50_ms, 3),
+        "answered_at_half": round(calm.right / max(1, calm.sent), 4),
+        "wrong": sum(load.wrong for load in full + half),
         "resident_mb": memory,
     }
-    return metrics, baselines
+    if isinstance(found, nsd.Running):
+        baselines["nsd_udp_per_s"] = round(max(load.per_s for load in other))
+        metrics["udp_ratio_to_nsd"] = round(best.per_s / baselines["nsd_udp_per_s"], 3)
+    else:
+        missing["udp_ratio_to_nsd"] = found
+    return harness.result("resolve", metrics, baselines, started, missing)
+
+
+def questions(folder: Path, count: int, number: int = QUESTIONS) -> tuple[Path, Path]:
+    """Files with questions for random identifiers of ``count``, for UDP and for TCP."""
+    udp, tcp = folder / f"udp-{count}.packets", folder / f"tcp-{count}.packets"
+    names = [identifiers.of(place, count) for place in random.Random(7).choices(range(count), k=number)]
+    packet_load.write(udp, (question(name, number) for number, name in enumerate(names)))
+    packet_load.write(tcp, (question(name, number, _KEEP) for number, name in enumerate(names[:QUESTIONS])))
+    return udp, tcp
+
+
+@contextlib.contextmanager
+def serving(home: Path) -> Iterator[tuple[int, int, harness.Node]]:
+    """Handle and HTTP port of a resolver process over the store in ``home``."""
+    port, http_port, health = harness.free_ports(3)
+    environment = {
+        "GONGFU_HANDLE_PORT": str(port),
+        "GONGFU_HANDLE_HTTP_PORT": str(http_port),
+        "GONGFU_RESOLVER_PORT": str(health),
+    }
+    with harness.Node(home, **environment) as node:
+        node.start("resolver", health)
+        yield port, http_port, node
 
 
 def question(handle: str, number: int, flags: int = 0) -> bytes:

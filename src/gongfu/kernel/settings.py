@@ -23,7 +23,15 @@ from gongfu.kernel.i18n import mark
 
 FILE_NAME = "gongfu.toml"
 # Read by the build and the test suite, not by a node.
-_NOT_SETTINGS = {"GONGFU_HOME", "GONGFU_REQUIRE_ALL", "GONGFU_TEST_DATABASE"}
+_NOT_SETTINGS = {
+    "GONGFU_HOME",
+    "GONGFU_REQUIRE_ALL",
+    "GONGFU_TEST_DATABASE",
+    "GONGFU_FUZZ",
+    "GONGFU_FUZZ_SEED",
+    "GONGFU_BENCH_SIZES",
+    "GONGFU_BENCH_FOLDER",
+}
 
 
 SIMULATOR_PORTS = 20

@@ -396,6 +396,10 @@ class IdentifierStore:
         """
         self._environment.snapshot(path)
 
+    def transactions(self) -> int:
+        """How many write transactions there ever were: beside :meth:`last_change` it shows how many share one."""
+        return int(self._environment.lmdb.info()["last_txnid"])
+
     def warm(self) -> bool:
         """Brings the store into memory if it fits; says whether it did."""
         return self._environment.warm()
