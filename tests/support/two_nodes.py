@@ -81,7 +81,11 @@ class Node:
 
     def __enter__(self) -> Node:
         self.token = self.python(_SEED)
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

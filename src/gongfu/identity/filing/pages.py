@@ -24,7 +24,7 @@ from gongfu.kernel.pages.resource import Column, Permissions, Resource, Section,
 _EDITABLE = (Filing.State.DRAFT, Filing.State.RETURNED, Filing.State.ACCEPTED)
 _FIELDS: dict[str, Text] = {
     "prefix": _("Prefix"),
-    "code": _("Code"),
+    "code": _("Organisation code"),
     "level": _("Level"),
     "state": _("State"),
     "organisation": _("Enterprise"),

@@ -30,7 +30,7 @@ class Peer(OwnedModel):
         SUSPENDED = "suspended", _("Suspended")
 
     name = models.CharField(_("Name"), max_length=80)
-    role = models.CharField(_("Position"), max_length=8, choices=Role.choices)
+    role = models.CharField(_("Above or below"), max_length=8, choices=Role.choices)
     url = models.CharField(
         _("Address"), max_length=200, help_text=_("As people open its console, such as https://node.example.com.")
     )

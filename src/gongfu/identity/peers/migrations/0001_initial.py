@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='changed')),
                 ('name', models.CharField(max_length=80, verbose_name='Name')),
-                ('role', models.CharField(choices=[('above', 'Above this node'), ('below', 'Below this node')], max_length=8, verbose_name='Position')),
+                ('role', models.CharField(choices=[('above', 'Above this node'), ('below', 'Below this node')], max_length=8, verbose_name='Above or below')),
                 ('url', models.CharField(help_text='As people open its console, such as https://node.example.com.', max_length=200, verbose_name='Address')),
                 ('state', models.CharField(choices=[('invited', 'Invited'), ('paired', 'Paired'), ('suspended', 'Suspended')], default='invited', max_length=12, verbose_name='State')),
                 ('public_key', models.CharField(blank=True, max_length=64, verbose_name='Public key')),
