@@ -15,7 +15,7 @@ from gongfu.identity.filing.rules import Kind
 from gongfu.identity.filing.workflow import Direction, FilingWorkflow
 from gongfu.identity.peers.models import Peer
 from gongfu.identity.registry.models import Prefix
-from gongfu.kernel.accounts.models import OwnedModel, User
+from gongfu.kernel.accounts.models import Organisation, OwnedModel, User
 from gongfu.kernel.errors import unpacked
 from gongfu.kernel.settings import settings
 
@@ -93,8 +93,9 @@ class Filing(FilingWorkflow, OwnedModel):
         self.name = made.name
 
     def assign_number(self) -> None:
-        """The next one of the year; SQLite's write lock, or a race that the operator repeats, keeps them apart."""
+        """The next one of the year; whoever gives out another meanwhile waits for the end of this transaction."""
         if not self.number:
+            Organisation.objects.select_for_update().filter(pk=self.organisation_id).first()
             node, year = settings().identifier_prefix, timezone.localtime().year
             before = rules.number(node, year, 0).removesuffix("000000")
             last = (

@@ -111,8 +111,7 @@ def _apply(peer: Peer, message: wire.Message) -> tuple[Filing | None, Receipt]:
     below = peer.role == Peer.Role.BELOW
     if not wire.may_send(message.kind, below=below):
         raise Forbidden(
-            mark("A node that stands {role} may not send the message {kind}."),
-            role="below" if below else "above",
+            mark("This node may not send the message {kind}."),
             kind=message.kind.value,
         )
     filing = Filing.objects.select_for_update().filter(peer=peer, uid=message.filing).first()

@@ -33,6 +33,8 @@ from gongfu.identity.registry.packing import pack
 from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.table import Entry, Table, Writing, taken
 from gongfu.identity.registry.view import Homed, View
+from gongfu.kernel.errors import Conflict
+from gongfu.kernel.i18n import mark
 
 FOLDER = "identity"
 INITIAL_MAP = 64 * 2**30
@@ -41,7 +43,6 @@ FORMAT = b"2"
 _MAX_KEY = 511  # LMDB's; nothing registered is longer than names.MAX_LENGTH
 _LIMITS = struct.Struct(">QQ")
 _PLACE = b"place:"
-_COPIED = b"copied:"
 _MIGRATED_AT_ONCE = 10_000
 
 _open: dict[Path, IdentifierStore] = {}
@@ -194,6 +195,7 @@ class IdentifierStore:
             total = 0
             entries: list[Entry] = []
             for part in packed:
+                self._own(txn, part.prefix)
                 new, written = writing.put(part, replace=replace)
                 entries += written
                 total += new
@@ -213,6 +215,7 @@ class IdentifierStore:
         entries: list[tuple[str, bytes, bytes | None]] = []
         for job in jobs:
             try:
+                self._own(txn, names.prefix_key(job.key))
                 stored = self._table.get(txn, job.key)
                 before = None if stored is None else records.decode(job.key, writing.record(job.key, stored))
                 after = job.change(before, self._counted(txn, names.prefix_key(job.key)))
@@ -235,6 +238,14 @@ class IdentifierStore:
             outcomes.append(Written(before, after))
         self._journal.append_by(txn, now, entries)
         return outcomes
+
+    def _own(self, txn: Transaction, prefix: bytes) -> None:
+        if prefix in self._homed.read(txn).copied:
+            raise Conflict(
+                mark("The identifiers under {prefix} are a copy of another node's."),
+                remedy=mark("Change them there; the copy follows by itself."),
+                prefix=prefix.decode(),
+            )
 
     def _counted(self, txn: Transaction, prefix: bytes) -> int:
         return int.from_bytes(_get(txn, prefix, self._counts) or b"")
@@ -347,7 +358,7 @@ class IdentifierStore:
             self._journal.append_by(txn, now, entries)
             txn.put(_PLACE + source.encode(), place, db=self._meta)
             if prefixes is not None:
-                self._copy_prefixes(txn, source, prefixes)
+                self._homed.copy(txn, source, prefixes)
 
         self._environment.write(work)
 
@@ -358,33 +369,17 @@ class IdentifierStore:
     def copied(self) -> dict[str, str]:
         """Prefixes that this node answers for as a copy, by name, with the store they come from."""
 
-        def work(txn: Transaction) -> dict[str, str]:
-            found: dict[str, str] = {}
-            cursor = txn.cursor(db=self._meta)
-            there = cursor.set_range(_COPIED)
-            while there and (key := bytes(cursor.key())).startswith(_COPIED):
-                source = key.removeprefix(_COPIED).decode()
-                found |= dict.fromkeys(bytes(cursor.value()).decode().split(), source)
-                there = cursor.next()
-            return found
+        return self._environment.read(self._homed.copied)
 
-        return self._environment.read(work)
+    def is_copied(self, prefix: bytes) -> bool:
+        """Whether this node answers for the prefix with that key as a copy: not with authority."""
+        return self._environment.read(lambda txn: prefix in self._homed.read(txn).copied)
 
     def populated(self) -> list[str]:
         """Keys of the prefixes under which identifiers stand, homed here or not, in order."""
         return self._environment.read(
             lambda txn: [bytes(key).decode() for key, count in txn.cursor(db=self._counts) if any(count)]
         )
-
-    def _copy_prefixes(self, txn: Transaction, source: str, prefixes: Sequence[str]) -> None:
-        key = _COPIED + source.encode()
-        before = (txn.get(key, db=self._meta) or b"").decode().split()
-        for prefix in set(before) - set(prefixes):
-            txn.delete(prefix.encode().upper(), db=self._prefixes)
-        for prefix in prefixes:
-            txn.put(prefix.encode().upper(), prefix.encode(), db=self._prefixes)
-        txn.put(key, " ".join(prefixes).encode(), db=self._meta)
-        self._homed.changed(txn)
 
     # --- the whole ---
 

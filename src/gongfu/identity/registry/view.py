@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import lmdb
@@ -11,6 +12,7 @@ from gongfu.identity.registry.environment import Transaction
 from gongfu.identity.registry.table import Table
 
 _GENERATION = b"generation"
+_COPIED = b"copied:"
 
 
 class Homed:
@@ -20,7 +22,7 @@ class Homed:
         self._meta = meta
         self._prefixes = prefixes
         self._limits = limits
-        self._known = _Known(b"never read", frozenset(), {})
+        self._known = _Known(b"never read", frozenset(), frozenset(), {})
 
     def changed(self, txn: Transaction) -> None:
         """To be called in the transaction that adds or removes one, or changes its limits."""
@@ -33,16 +35,40 @@ class Homed:
         if self._known.generation != generation:
             homed = frozenset(txn.cursor(db=self._prefixes).iternext(values=False))
             counted = {prefix for prefix, packed in txn.cursor(db=self._limits) if any(packed[8:])}
-            self._known = _Known(generation, homed, dict.fromkeys(homed - counted))
+            copied = frozenset(prefix.encode().upper() for prefix in self.copied(txn))
+            self._known = _Known(generation, homed, copied, dict.fromkeys(homed - counted - copied))
         return self._known
+
+    def copied(self, txn: Transaction) -> dict[str, str]:
+        """Prefixes that this node answers for as a copy, by name, with the store they come from."""
+        found: dict[str, str] = {}
+        cursor = txn.cursor(db=self._meta)
+        there = cursor.set_range(_COPIED)
+        while there and cursor.key().startswith(_COPIED):
+            found |= dict.fromkeys(cursor.value().decode().split(), cursor.key().removeprefix(_COPIED).decode())
+            there = cursor.next()
+        return found
+
+    def copy(self, txn: Transaction, source: str, prefixes: Sequence[str]) -> None:
+        """From now on exactly ``prefixes`` are answered for as a copy of ``source``."""
+        key = _COPIED + source.encode()
+        before = (txn.get(key, db=self._meta) or b"").decode().split()
+        for prefix in set(before) - set(prefixes):
+            txn.delete(prefix.encode().upper(), db=self._prefixes)
+        for prefix in prefixes:
+            txn.put(prefix.encode().upper(), prefix.encode(), db=self._prefixes)
+        txn.put(key, " ".join(prefixes).encode(), db=self._meta)
+        self.changed(txn)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     generation: bytes | None
     homed: frozenset[bytes]
+    copied: frozenset[bytes]
+    """Of those, the ones that another node leads."""
     open: dict[bytes, bytes | None]
-    """Of those whose resolutions nobody counts, the number, None until that is looked up."""
+    """Of this node's own whose resolutions nobody counts, the number, None until that is looked up."""
 
 
 class View:
@@ -70,8 +96,8 @@ class View:
     def public(self, key: bytes) -> tuple[int, bytes] | None:
         """Number and octets of all values of ``key``, of at most 500 octets, as they go over the wire.
 
-        None when the usual way does not apply: another node's prefix, one with a limit on resolutions (they have to
-        be counted), no such identifier, or values that not everyone may read.
+        None when the usual way does not apply: another node's prefix or a copy of one, one with a limit on resolutions
+        (they have to be counted), no such identifier, or values that not everyone may read.
         """
         prefix, _, suffix = key.partition(b"/")
         number = self._open.get(prefix)

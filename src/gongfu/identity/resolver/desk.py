@@ -145,7 +145,7 @@ class Desk:
     def _messages(
         self, found: _Found, code: ResponseCode, done: Done, flags: OpFlag = wire.NO_FLAG
     ) -> Iterator[Packet]:
-        if code in _AUTHORITATIVE:
+        if code in _AUTHORITATIVE and self._operations.leads(found.request):
             flags |= OpFlag.AUTHORITATIVE
         for body, last in _with_end(done.bodies):
             more = wire.NO_FLAG if last else OpFlag.CONTINUOUS

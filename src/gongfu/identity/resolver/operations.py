@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gongfu.identity.handle import keys, names, session_keys, wire
 from gongfu.identity.handle.admin_record import AdminPermission
 from gongfu.identity.handle.codes import MAX_MESSAGE, KeyExchange, OpCode, OpFlag, ResponseCode
-from gongfu.identity.handle.errors import NotAuthenticated, SessionKeyWrong, SessionRefused
+from gongfu.identity.handle.errors import Malformed, NotAuthenticated, SessionKeyWrong, SessionRefused
 from gongfu.identity.handle.names import Handle
 from gongfu.identity.registry.store import IdentifierStore
 from gongfu.identity.resolver import delegation, identities
@@ -94,6 +94,16 @@ class Operations:
         return operation(asked)
 
     # --- identifiers ---
+
+    def leads(self, request: wire.Message) -> bool:
+        """Whether the answer has authority: not about a prefix that is a copy of another node's."""
+        if request.header.opcode != OpCode.RESOLVE:
+            return True
+        try:
+            handle = wire.decode_resolve_request(request.body).handle
+        except Malformed:
+            return True
+        return not self._store.is_copied(names.prefix_key(names.key(handle.encode())))
 
     def _resolve(self, asked: Asked) -> Done:
         question = wire.decode_resolve_request(asked.body)
