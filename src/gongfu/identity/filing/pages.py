@@ -16,8 +16,9 @@ from gongfu.identity.filing import services, wire
 from gongfu.identity.filing.models import Filing, FilingMessage
 from gongfu.identity.filing.rules import OPEN
 from gongfu.identity.filing.workflow import Direction, files
+from gongfu.identity.registry.models import Prefix
 from gongfu.kernel.accounts import services as accounts
-from gongfu.kernel.accounts.models import User
+from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.permissions import is_platform_admin
 from gongfu.kernel.pages.resource import Column, Permissions, Resource, Section, Tab, Text
 
@@ -37,6 +38,12 @@ _FIELDS: dict[str, Text] = {
     "contact": _("Contact"),
     "phone": _("Telephone"),
     "remark": _("Remark"),
+}
+
+_CODES: dict[str, dict[str, Text]] = {
+    "level": dict(Prefix.Kind.choices),
+    "state": dict(Prefix.State.choices),
+    "kind": dict(Organisation.Kind.choices),
 }
 
 
@@ -70,14 +77,17 @@ def facts(subject: wire.Subject | None, before: wire.Subject | None = None) -> l
         return []
     shown = []
     for name in subject.__struct_fields__:
-        value, old = _plain(getattr(subject, name)), _plain(getattr(before, name, ""))
+        value, old = _plain(name, getattr(subject, name)), _plain(name, getattr(before, name, ""))
         if value or (before is not None and old):
             shown.append((_FIELDS[name], value, old if before is not None and old != value else None))
     return shown
 
 
-def _plain(value: object) -> object:
-    return ", ".join(map(str, value)) if isinstance(value, list) else value
+def _plain(name: str, value: object) -> object:
+    """A code of the wire in the reader's words, a list as a line."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return _CODES.get(name, {}).get(str(value), value)
 
 
 def _story(_request: HttpRequest, filing: Filing) -> dict[str, object]:
