@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import translation
 
 from gongfu.identity.filing import wire
 from gongfu.identity.filing.rules import Kind
@@ -72,6 +74,13 @@ class Foreign:
         jws.verify(detached, keys.public_octets(keys.signing_key(peers.settings().home)), answer.content)
         assert detached.header.aud == self.peer.node
         return wire.decode_receipt(answer.content)
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Texts are read in English, whatever a test before this one has left."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
