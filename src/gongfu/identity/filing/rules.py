@@ -66,6 +66,8 @@ def after(state: FilingState | None, version: int, kind: Kind, message_version: 
         return {Kind.SUBMIT: _S.SUBMITTED, Kind.CORRECT: _S.CORRECTED}.get(kind)
     if kind is Kind.SUBMIT:
         return None
+    if kind is Kind.CORRECT and state is _S.WITHDRAWN and message_version > version:
+        return state  # it crossed the withdrawal: both copies keep the last version, withdrawn
     sources, target = _TABLE[kind]
     if state not in sources:
         return None
