@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import django
 
@@ -62,7 +63,9 @@ def main(settings: Settings) -> None:
         ending = threading.Event()
         async with ops.serve(ops.app(health), sock):
             blocking = (run_worker, feed_search, carry, keep)
-            threads = [asyncio.create_task(asyncio.to_thread(work, ending)) for work in blocking]
+            # They last as long as the process: the loop's own few threads are for what comes and goes.
+            pool = ThreadPoolExecutor(len(blocking), "worker")
+            threads = [asyncio.get_running_loop().run_in_executor(pool, work, ending) for work in blocking]
             works = [link(stopping), periodic.run(stopping), close_reviews()]
             if settings.mirror_of:
                 works.append(mirror(settings, open_store(settings.home), health, stopping))
