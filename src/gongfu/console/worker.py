@@ -7,6 +7,7 @@ import contextlib
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import django
 
@@ -65,14 +66,16 @@ def main(settings: Settings) -> None:
             blocking = (run_worker, feed_search, carry, keep)
             # They last as long as the process: the loop's own few threads are for what comes and goes.
             pool = ThreadPoolExecutor(len(blocking), "worker")
-            threads = [asyncio.get_running_loop().run_in_executor(pool, work, ending) for work in blocking]
+            loop = asyncio.get_running_loop()
+            threads: list[asyncio.Future[None]] = [loop.run_in_executor(pool, work, ending) for work in blocking]
             works = [link(stopping), periodic.run(stopping), close_reviews()]
             if settings.mirror_of:
                 works.append(mirror(settings, open_store(settings.home), health, stopping))
             tasks = [asyncio.create_task(work) for work in works]
             waiting = asyncio.create_task(stopping.wait())
             # Any of them ending by itself is a fault: the process ends and the supervisor starts it again.
-            await asyncio.wait({*threads, *tasks, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            watched: set[asyncio.Future[Any]] = {*threads, *tasks, waiting}
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
             ending.set()
             for task in tasks:
                 task.cancel()
