@@ -145,6 +145,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Keep a copy of another node's identifiers: nats://user:password@host:port/NODE, its bus and its name."""
     resolver_workers: int = 1
     """Resolver processes that share the port."""
+    resolver_memory: int = 128_000_000
+    """Memory of each resolver process for values asked for again and again over UDP; 0: none."""
     resolver_rate_limit: int = 10_000
     """Answers a second to one network (IPv4 /24, IPv6 /56) over UDP; this computer is never limited. 0: no limit."""
     resolver_amplification: int = 16
@@ -185,6 +187,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         _check("simulator_base_port", self.simulator_base_port, last < 65536, mark("Use a port up to 65516."))
         _check("resolver_workers", self.resolver_workers, 0 < self.resolver_workers <= 64, mark("Use 1 to 64."))
         for name, value in (
+            ("resolver_memory", self.resolver_memory),
             ("resolver_rate_limit", self.resolver_rate_limit),
             ("resolver_amplification", self.resolver_amplification),
         ):

@@ -117,7 +117,7 @@ class IdentifierStore:
     def view(self) -> Iterator[View]:
         """One moment of the store, for many look-ups in one transaction; keep it short. Raises :class:`Unavailable`."""
         with self._environment.reading(self._table.ids) as txn:
-            yield View(self._table, self._homed, txn)
+            yield View(self._table, self._homed, self._journal, txn)
 
     def change(
         self, handle: Handle, work: Callable[[Record | None, int], Record | None], *, actor: str = ""

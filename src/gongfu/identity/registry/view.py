@@ -9,10 +9,13 @@ import lmdb
 
 from gongfu.identity.registry import packing, records
 from gongfu.identity.registry.environment import Transaction
+from gongfu.identity.registry.errors import JournalTrimmed
+from gongfu.identity.registry.journal import Journal
 from gongfu.identity.registry.table import Table
 
 _GENERATION = b"generation"
 _COPIED = b"copied:"
+_ALL = 2**62
 
 
 class Homed:
@@ -74,19 +77,36 @@ class _Known:
 class View:
     """Look-ups in one read transaction; comes from :meth:`IdentifierStore.view` and ends with it."""
 
-    __slots__ = ("_get", "_homed", "_open", "_shapes", "_table", "_txn")
+    __slots__ = ("_get", "_journal", "_known", "_open", "_shapes", "_table", "_txn")
 
-    def __init__(self, table: Table, homed: Homed, txn: Transaction) -> None:
+    def __init__(self, table: Table, homed: Homed, journal: Journal, txn: Transaction) -> None:
         self._table = table
+        self._journal = journal
         self._txn = txn
-        known = homed.read(txn)
-        self._homed, self._open = known.homed, known.open
+        self._known = homed.read(txn)
+        self._open = self._known.open
         self._get = txn.get
         self._shapes = table.known
 
     def homed(self, prefix: bytes) -> bool:
         """Whether this node answers for the prefix with that key."""
-        return prefix in self._homed
+        return prefix in self._known.homed
+
+    def generation(self) -> bytes | None:
+        """Another one after each change of prefixes or of their limits."""
+        return self._known.generation
+
+    def last_change(self) -> int:
+        """Number of the newest change."""
+        return self._journal.last(self._txn)
+
+    def changed(self, after: int) -> list[bytes] | None:
+        """Keys of all identifiers changed behind number ``after``; None when the journal no longer knows."""
+        try:
+            found = self._journal.read(self._txn, after, _ALL, lambda _key, _stored: b"")
+        except JournalTrimmed:
+            return None
+        return [change.key for change in found]
 
     def record(self, key: bytes) -> bytes | None:
         """The record under ``key`` as :mod:`records` lays it out."""

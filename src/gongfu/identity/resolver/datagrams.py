@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from gongfu.identity.handle.codes import MAX_PACKET
+from gongfu.identity.resolver.limiting import free
 
 Peer: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 SLOTS = 64
@@ -24,6 +25,7 @@ SLOT = 576
 """Octets of a slot: a packet, and enough to see that one is too long."""
 _NAME = 28  # octets of a struct sockaddr_in6
 _WAIT_FOR_ONE = 0x10000
+_LOOPBACK = 127
 _HEADER = struct.Struct("@PI4xPQPQi4xI4x")
 """struct mmsghdr: name, its length, vector, its length, control, its length, flags, octets received."""
 _VECTOR = struct.Struct("@PQ")
@@ -46,6 +48,10 @@ class Datagrams(Protocol):
 
     def network(self, number: int) -> bytes:
         """The sender's network: 3 octets (IPv4, /24) or 7 (IPv6, /56)."""
+        ...
+
+    def local(self, number: int) -> bool:
+        """Whether this computer sent it to itself."""
         ...
 
     def answer(self, number: int, octets: bytes) -> None:
@@ -88,6 +94,10 @@ class Singly:
         if ":" not in host:
             return socket.inet_aton(host)[:3]
         return _network6(socket.inet_pton(socket.AF_INET6, host))
+
+    def local(self, number: int) -> bool:
+        """As :class:`Datagrams` says."""
+        return free(self.network(number))
 
     def answer(self, number: int, octets: bytes) -> None:
         """Kept until :meth:`flush`."""
@@ -159,6 +169,10 @@ class Together:
         if not self._six:
             return self._names[at + 4 : at + 7].tobytes()
         return _network6(self._names[at + 8 : at + 24].tobytes())
+
+    def local(self, number: int) -> bool:
+        """As :class:`Datagrams` says."""
+        return free(self.network(number)) if self._six else self._names[number * _NAME + 4] == _LOOPBACK
 
     def answer(self, number: int, octets: bytes) -> None:
         """As :class:`Datagrams` says."""

@@ -157,7 +157,9 @@ async def _worker(settings: Settings, sockets: _Sockets, counters: Counters) -> 
     with contextlib.closing(udp):
         restraint = Restraint(settings.resolver_rate_limit, settings.resolver_amplification)
         async with server.serving(tcp), http.serving(web):
-            with serve_udp(udp, Answerer(store, counters, Transport.UDP, desk), restraint):
+            with serve_udp(
+                udp, Answerer(store, counters, Transport.UDP, desk), restraint, memory=settings.resolver_memory
+            ):
                 log.info("resolving", host=settings.host, port=settings.handle_port)
                 yield
 

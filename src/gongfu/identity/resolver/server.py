@@ -21,7 +21,8 @@ from gongfu.identity.handle.codes import ResponseCode
 from gongfu.identity.resolver.answers import Answerer, Later, Peer
 from gongfu.identity.resolver.counters import Transport
 from gongfu.identity.resolver.datagrams import datagrams
-from gongfu.identity.resolver.limiting import RateLimiter, Verdict, cut, free
+from gongfu.identity.resolver.hot import Hot
+from gongfu.identity.resolver.limiting import RateLimiter, Verdict, cut
 from gongfu.identity.resolver.quick import Quick
 from gongfu.identity.resolver.streams import TcpServer as TcpServer
 from gongfu.kernel.errors import Conflict, Unavailable
@@ -75,12 +76,17 @@ NO_RESTRAINT = Restraint()
 
 
 @contextlib.contextmanager
-def serve_udp(sock: socket.socket, answerer: Answerer, restraint: Restraint = NO_RESTRAINT) -> Iterator[None]:
-    """Answer datagrams on ``sock`` in a thread while the block runs, then those that wait already."""
+def serve_udp(
+    sock: socket.socket, answerer: Answerer, restraint: Restraint = NO_RESTRAINT, *, memory: int = 0
+) -> Iterator[None]:
+    """Answer datagrams on ``sock`` in a thread while the block runs, then those that wait already.
+
+    ``memory`` octets are for values asked for again and again.
+    """
     stopping = threading.Event()
     sock.setblocking(True)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _WAKE)
-    server = _UdpServer(sock, answerer, restraint)
+    server = _UdpServer(sock, answerer, restraint, memory)
     thread = threading.Thread(target=server.run, args=(stopping,), name="resolver-udp", daemon=True)
     thread.start()
     try:
@@ -93,7 +99,7 @@ def serve_udp(sock: socket.socket, answerer: Answerer, restraint: Restraint = NO
 class _UdpServer:
     """Answers rounds of datagrams: first the usual questions in one transaction, then the others one by one."""
 
-    def __init__(self, sock: socket.socket, answerer: Answerer, restraint: Restraint) -> None:
+    def __init__(self, sock: socket.socket, answerer: Answerer, restraint: Restraint, memory: int) -> None:
         self._sock = sock
         self._answerer = answerer
         self._counters = answerer.counters
@@ -101,6 +107,7 @@ class _UdpServer:
         self._quick = Quick(fragments.PIECE, answerer.counters.prefix)
         self._limiter = RateLimiter(restraint.rate)
         self._most = restraint.amplification
+        self._hot = Hot(memory)
         self._slow = _Slow()
 
     def run(self, stopping: threading.Event) -> None:
@@ -142,10 +149,10 @@ class _UdpServer:
         limited = limiter.rate > 0
         others: list[tuple[int, Verdict]] = []
         with self._answerer.store.view() as view:
-            public = view.public
+            public = self._hot.over(view)
             for number in range(count):
-                if limited and not free(network := incoming.network(number)):
-                    verdict = limiter.judge(network)
+                if limited and not incoming.local(number):
+                    verdict = limiter.judge(incoming.network(number))
                     if verdict is not Verdict.ANSWER:
                         others.append((number, verdict))
                         continue
