@@ -16,7 +16,7 @@ from gongfu.identity.handle.names import parse
 from gongfu.identity.handle.wire import Value
 from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.store import IdentifierStore
-from gongfu.identity.resolver import limiting, server
+from gongfu.identity.resolver import datagrams, limiting
 from gongfu.identity.resolver.answers import Answerer
 from gongfu.identity.resolver.counters import Collected, Counters, Transport, shared
 from gongfu.identity.resolver.limiting import RateLimiter, Verdict
@@ -142,7 +142,7 @@ async def test_no_answer_over_udp_is_longer_than_allowed(long: IdentifierStore, 
 async def test_a_flooding_network_is_limited_and_counted(
     long: IdentifierStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "free", lambda network: False)  # loopback stands in for a network
+    monkeypatch.setattr(datagrams.Together, "local", lambda *_: False)  # loopback stands in for a network
 
     def flood(port: int) -> tuple[int, int]:
         whole = cut = 0
