@@ -10,7 +10,7 @@ import pytest
 from gongfu.identity.handle.names import parse
 from gongfu.identity.handle.wire import Value
 from gongfu.identity.registry.records import Record
-from gongfu.identity.registry.store import IdentifierStore, Limits
+from gongfu.identity.registry.store import IdentifierStore
 from gongfu.identity.resolver.hot import MOST_CHANGES, Hot
 
 
@@ -55,13 +55,9 @@ def test_many_changes_at_once_and_another_process_are_noticed(store: IdentifierS
     assert b"other" in (shown(store, hot, "a") or b"")
 
 
-def test_a_prefix_taken_out_of_service_or_counted_is_no_longer_answered_from_memory(store: IdentifierStore) -> None:
+def test_a_prefix_taken_out_of_service_is_no_longer_answered_from_memory(store: IdentifierStore) -> None:
     hot = Hot(1_000_000)
     store.put(record("a", b"one"))
-    assert shown(store, hot, "a")
-    store.set_limits("88.118.1", Limits(daily_resolutions=5))
-    assert shown(store, hot, "a") is None
-    store.set_limits("88.118.1", Limits())
     assert shown(store, hot, "a")
     store.unhome("88.118.1")
     assert shown(store, hot, "a") is None

@@ -20,7 +20,7 @@ from gongfu.identity.handle.codes import MAX_PACKET, Permission
 from gongfu.identity.handle.names import parse
 from gongfu.identity.handle.wire import Value
 from gongfu.identity.registry.records import Record
-from gongfu.identity.registry.store import IdentifierStore, Limits
+from gongfu.identity.registry.store import IdentifierStore
 from gongfu.identity.resolver import datagrams as sockets
 from gongfu.identity.resolver.answers import Answerer
 from gongfu.identity.resolver.counters import Counters, Transport, shared
@@ -107,17 +107,20 @@ def test_what_is_not_usual_goes_the_long_way(filled: IdentifierStore) -> None:
     assert [packet for packet in unusual if one(packet) is not None] == []
 
 
-def test_a_prefix_with_a_daily_limit_goes_the_long_way_where_it_is_counted(store: IdentifierStore) -> None:
+def test_a_resolution_is_counted_and_one_too_many_is_left_to_the_long_way(store: IdentifierStore) -> None:
     store.home("88.118.1")
     store.put(Record(parse("88.118.1/a"), (Value(1, "N", b"x"),), 1, 1))
-    one = ask(store)
-    assert one(request(b"88.118.1/A")) is not None
-    store.set_limits("88.118.1", Limits(registrations=5))
-    assert one(request(b"88.118.1/A")) is not None
-    store.set_limits("88.118.1", Limits(daily_resolutions=5))
-    assert one(request(b"88.118.1/A")) is None
-    store.set_limits("88.118.1", Limits())
-    assert one(request(b"88.118.1/A")) is not None
+    counted: list[bytes] = []
+
+    def count(prefix: bytes) -> int:
+        counted.append(prefix)
+        return len(counted) > 2
+
+    quick = Quick(492, count)
+    with store.view() as view:
+        answers = [quick.answer(request(b"88.118.1/A"), view.public) for _ in range(3)]
+    assert [answer is None for answer in answers] == [False, False, True]
+    assert counted == [b"88.118.1"] * 3
 
 
 def test_the_short_way_follows_what_others_home_and_change(store: IdentifierStore) -> None:

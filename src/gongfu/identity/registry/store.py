@@ -89,7 +89,7 @@ class IdentifierStore:
             self._journal = Journal(env)
         except lmdb.Error as error:
             raise unavailable(path, error) from error
-        self._homed = Homed(self._meta, self._prefixes, self._limits)
+        self._homed = Homed(self._meta, self._prefixes)
         if self._environment.read(lambda txn: txn.get(b"format", db=self._meta)) != FORMAT:
             self._environment.write(self._migrate)
 
@@ -288,12 +288,7 @@ class IdentifierStore:
     def set_limits(self, prefix: str, limits: Limits) -> None:
         """Quotas of ``prefix`` from now on, for every process; the store keeps them and does not enforce them."""
         packed = _LIMITS.pack(limits.registrations, limits.daily_resolutions)
-
-        def work(txn: Transaction) -> None:
-            txn.put(prefix.encode().upper(), packed, db=self._limits)
-            self._homed.changed(txn)
-
-        self._environment.write(work)
+        self._environment.write(lambda txn: txn.put(prefix.encode().upper(), packed, db=self._limits))
 
     # --- the journal ---
 

@@ -21,14 +21,13 @@ _ALL = 2**62
 class Homed:
     """The prefixes this node answers for, remembered until one is added or removed by whatever process."""
 
-    def __init__(self, meta: lmdb._Database, prefixes: lmdb._Database, limits: lmdb._Database) -> None:
+    def __init__(self, meta: lmdb._Database, prefixes: lmdb._Database) -> None:
         self._meta = meta
         self._prefixes = prefixes
-        self._limits = limits
         self._known = _Known(b"never read", frozenset(), frozenset(), {})
 
     def changed(self, txn: Transaction) -> None:
-        """To be called in the transaction that adds or removes one, or changes its limits."""
+        """To be called in the transaction that adds or removes one."""
         number = int.from_bytes(txn.get(_GENERATION, db=self._meta) or b"") + 1
         txn.put(_GENERATION, number.to_bytes(8), db=self._meta)
 
@@ -37,9 +36,8 @@ class Homed:
         generation = txn.get(_GENERATION, db=self._meta)
         if self._known.generation != generation:
             homed = frozenset(txn.cursor(db=self._prefixes).iternext(values=False))
-            counted = {prefix for prefix, packed in txn.cursor(db=self._limits) if any(packed[8:])}
             copied = frozenset(prefix.encode().upper() for prefix in self.copied(txn))
-            self._known = _Known(generation, homed, copied, dict.fromkeys(homed - counted - copied))
+            self._known = _Known(generation, homed, copied, dict.fromkeys(homed - copied))
         return self._known
 
     def copied(self, txn: Transaction) -> dict[str, str]:
@@ -71,7 +69,7 @@ class _Known:
     copied: frozenset[bytes]
     """Of those, the ones that another node leads."""
     open: dict[bytes, bytes | None]
-    """Of this node's own whose resolutions nobody counts, the number, None until that is looked up."""
+    """Of this node's own the number, None until that is looked up."""
 
 
 class View:
@@ -93,7 +91,7 @@ class View:
         return prefix in self._known.homed
 
     def generation(self) -> bytes | None:
-        """Another one after each change of prefixes or of their limits."""
+        """Another one after each change of prefixes."""
         return self._known.generation
 
     def last_change(self) -> int:
@@ -116,8 +114,8 @@ class View:
     def public(self, key: bytes) -> tuple[int, bytes] | None:
         """Number and octets of all values of ``key``, of at most 500 octets, as they go over the wire.
 
-        None when the usual way does not apply: another node's prefix or a copy of one, one with a limit on resolutions
-        (they have to be counted), no such identifier, or values that not everyone may read.
+        None when the usual way does not apply: another node's prefix or a copy of one, no such identifier, or values
+        that not everyone may read.
         """
         prefix, _, suffix = key.partition(b"/")
         number = self._open.get(prefix)

@@ -1,7 +1,7 @@
 """Values asked for again and again, ready to be sent: a memory over the store that never says something old. Pure.
 
 Most questions are about few identifiers. What one look-up found serves until the store's journal says that it changed,
-or that a prefix or a limit did; the journal is looked at once in a round, inside the round's own transaction.
+or that a prefix did; the journal is looked at once in a round, inside the round's own transaction.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Moment(Protocol):
     """What is needed of :class:`~gongfu.identity.registry.view.View`."""
 
     def generation(self) -> bytes | None:
-        """Another one after each change of prefixes or limits."""
+        """Another one after each change of prefixes."""
         ...
 
     def last_change(self) -> int:
