@@ -56,13 +56,26 @@ def naptr(service: str, expression: str) -> bytes:
     return record(35, struct.pack(">HH", 100, 10) + texts + b"\0")
 
 
+def _both() -> tuple[socket.socket, socket.socket, int]:
+    """A UDP and a TCP socket on one port that is free for both."""
+    for _ in range(50):
+        tcp = socket.create_server(("127.0.0.1", 0))
+        port = tcp.getsockname()[1]
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            udp.bind(("127.0.0.1", port))
+        except OSError:
+            udp.close()
+            tcp.close()
+            continue
+        return udp, tcp, port
+    raise AssertionError("no port is free for both")
+
+
 @contextmanager
 def dns(zone: dict[tuple[str, int], list[bytes]], *, truncate: bool = False) -> Iterator[str]:
     """Answer from ``zone`` over UDP and TCP: (name, type) → records; a name that is in none is RCODE 3."""
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind(("127.0.0.1", 0))
-    port = udp.getsockname()[1]
-    tcp = socket.create_server(("127.0.0.1", port))
+    udp, tcp, port = _both()
     udp.settimeout(0.05)
     tcp.settimeout(0.05)
     stop = threading.Event()
