@@ -89,3 +89,38 @@ async def test_an_ordinary_request_is_not_disturbed_by_stopping() -> None:
     client = Client(accept="text/html")
     await asgi.ending_streams(stopping, page(b"<p>"))(client.scope, client.receive, client.send)
     assert [message["type"] for message in client.seen] == ["http.response.start", "http.response.body"]
+
+
+async def _ask(path: str, parts: list[bytes], **headers: str) -> tuple[int, list[bytes]]:
+    client, taken, waiting = Client(**headers), list[bytes](), list(parts)
+    client.scope["path"] = path
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": waiting.pop(0), "more_body": bool(waiting)}
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            taken.append(message["body"])
+            if not message["more_body"]:
+                break
+        await page(b"taken")(_scope, receive, send)
+
+    await asgi.bounded(app)(client.scope, receive, client.send)
+    return client.seen[0]["status"], taken
+
+
+async def test_a_body_that_is_too_long_is_refused_before_it_is_read() -> None:
+    assert await _ask("/sign-in/", [b"x"], content_length=str(2**40)) == (413, [])
+    assert await _ask("/sign-in/", [b"x"], content_length="-1") == (413, [])
+    assert await _ask("/sign-in/", [b"x"], content_length="1") == (200, [b"x"])
+    assert (await _ask("/identity/imports/new", [b"x"], content_length=str(200 * 2**20)))[0] == 200
+
+
+async def test_a_body_that_does_not_tell_its_length_is_cut_off() -> None:
+    part = bytes(5 * 2**20)
+    status, taken = await _ask("/api/v1/x", [part] * 9)
+    assert (status, len(taken)) == (413, 2)
+    assert (await _ask("/api/v1/x", [part] * 2))[0] == 200

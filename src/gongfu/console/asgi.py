@@ -14,6 +14,10 @@ from gongfu.kernel.ops import App, Health, Receive, Scope, Send
 
 _COMPRESSED = (b"text/html", b"application/json", b"text/csv", b"image/svg+xml", b"text/css", b"text/javascript")
 _WORTH = 1000
+_USUAL = 12 * 2**20
+"""Octets of a body: a scanned licence of 10 MB in a form."""
+_LARGE = (("/identity/imports/", 257 * 2**20),)
+"""Addresses that take more: files of identifiers."""
 _FOR_THIS_MACHINE = ("/readyz", "/metrics")
 
 
@@ -71,6 +75,45 @@ def ending_streams(stopping: asyncio.Event, other: App) -> App:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     return answer
+
+
+def bounded(other: App) -> App:
+    """413 for a body longer than its address may take: Django would write all of it to disk before it looks."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await other(scope, receive, send)
+            return
+        limit = next((most for path, most in _LARGE if scope["path"].startswith(path)), _USUAL)
+        told = next((value for name, value in scope["headers"] if name.lower() == b"content-length"), b"0")
+        taken, started = (int(told) if told.isdigit() else limit + 1), False
+        if taken > limit:
+            await _too_long(send, limit)
+            return
+        taken = 0
+
+        async def take() -> MutableMapping[str, Any]:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            return message if taken <= limit else {"type": "http.disconnect"}
+
+        async def note(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        await other(scope, take, note)
+        if taken > limit and not started:
+            await _too_long(send, limit)
+
+    return answer
+
+
+async def _too_long(send: Send, limit: int) -> None:
+    size = limit // 2**20
+    text = f"请求内容超过 {size} MB 的上限。\nThe request is longer than the limit of {size} MB.\n"
+    await ops.respond(send, 413, text.encode(), "text/plain; charset=utf-8", [(b"connection", b"close")])
 
 
 def compressed(other: App) -> App:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 from typing import cast
 
@@ -67,9 +68,16 @@ def _application(health: ops.Health, stopping: asyncio.Event) -> ops.App:
     health.set("static files", True)
     get_resolver().url_patterns  # noqa: B018 - imports every page
     django_app = cast("ops.App", ASGIHandler())  # django-stubs asks for dict where ASGI says mapping
-    inner = asgi.ending_streams(stopping, asgi.compressed(django_app))
+    inner = asgi.ending_streams(stopping, asgi.compressed(asgi.bounded(django_app)))
     inner = asgi.with_static(static_files.collected(), inner)
+    settle()
     return asgi.with_health(health, inner)
+
+
+def settle() -> None:
+    """What was imported stays: the collector need not walk half a million objects, 0.15 s, in the midst of a page."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _watch(health: ops.Health) -> None:
