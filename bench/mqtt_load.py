@@ -124,11 +124,13 @@ def publish_qos1(
     host: str = "127.0.0.1",
     window: int = 200,
     give_up: float = 60.0,
+    progress: Callable[[int], None] = lambda acknowledged: None,
 ) -> LoadResult:
     """Publish ``n`` single-reading messages over ``connections`` sessions; returns when all are acknowledged.
 
     ``topic`` may hold ``{connection}``; ``payload(connection, number)`` defaults to ``{"v": number, "t": µs}``
     with distinct times. After ``give_up`` seconds, or when every connection broke, it returns what it has.
+    ``progress`` is told now and then how many are acknowledged.
     """
     make = payload or _default_payload()
     sessions: list[_Session] = []
@@ -160,6 +162,7 @@ def publish_qos1(
                 continue
             if session.acked >= len(session.packets):
                 open_sessions.discard(id(session))
+        progress(sum(session.acked for session in sessions))
         for session in sessions:
             if session.pending and id(session) in open_sessions:
                 session.push()

@@ -26,6 +26,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 # What the web process says when store or bus are away is meant; everything else on a browser's console is a fault.
 _MEANT = ("/data/telemetry/",)
+# htmx gives up a request when the next one, or the next page, takes its place, and calls that an error.
+_SUPERSEDED = ("htmx:sendAbort", "htmx:afterRequest")
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,8 @@ def visit(browser: Browser, node: Node) -> Iterator[Visitor]:
 def _watch(visit: Visit) -> None:
     def message(found: ConsoleMessage) -> None:
         address = found.location.get("url", "")
+        if found.text.startswith(_SUPERSEDED):
+            return
         if found.type in ("error", "warning") and not (visit.node.alone and any(part in address for part in _MEANT)):
             visit.faults.append(f"{visit.page.url}: {found.type}: {found.text}")
 

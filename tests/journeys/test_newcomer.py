@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,8 +42,10 @@ def running(tmp_path: Path) -> Iterator[Running]:
 @pytest.fixture
 def node(running: Running) -> Node:
     """As the other journeys know it, with the password that was printed once."""
-    printed = re.search(r"Password:\s+(\S+)", running.output())
-    assert printed is not None, running.output()
+    until = time.monotonic() + 30  # it is printed when every process is ready, the worker too
+    while (printed := re.search(r"Password:\s+(\S+)", running.output())) is None:
+        assert time.monotonic() < until, running.output()
+        time.sleep(0.2)
     return Node(f"http://127.0.0.1:{running.ports['web']}", printed.group(1), alone=False)
 
 

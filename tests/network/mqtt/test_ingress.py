@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -227,7 +228,7 @@ async def _acknowledged_is_stored(server: Bus, fault: str) -> None:
     """Publish while ``fault`` happens; every PUBACK must be in the readings stream, once."""
     gateway = GatewayProcess(server.settings)
     gateway.start()
-    devices, each = 4, 1500
+    devices, each = 4, 2500
     try:
         async with plane(server.settings) as node:
             await node.desire(
@@ -238,6 +239,7 @@ async def _acknowledged_is_stored(server: Bus, fault: str) -> None:
             acked: list[set[int]] = [set() for _ in range(devices)]
             for part in range(3):
                 first = part * each
+                under_way = threading.Event()
                 work = asyncio.to_thread(
                     publish_qos1,
                     devices * each,
@@ -248,9 +250,10 @@ async def _acknowledged_is_stored(server: Bus, fault: str) -> None:
                     topic="gongfu/acme/load/{connection}",
                     payload=lambda _, number, first=first: reading(number % 1000, first + number),
                     window=20,
+                    progress=lambda done, under_way=under_way: under_way.set() if done > each // 10 else None,
                 )
                 running = asyncio.create_task(work)
-                await asyncio.sleep(0.08)
+                assert await asyncio.to_thread(under_way.wait, 30)
                 if fault == "gateway":
                     gateway.kill()
                     gateway.start()
