@@ -9,15 +9,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Set
 from pathlib import Path
 
 import msgspec
-import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from gongfu.data.telemetry.consume import Consumer
 from gongfu.kernel import bus, ops, readings
+from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.events import Event
 from gongfu.kernel.events import decoder as event_decoder
 from gongfu.kernel.nats_server import find, mqtt_password, prepare, write_users
@@ -141,6 +142,8 @@ class Plane:
         self.js = js
         self.batches: list[Readings] = []
         self.events: list[Event] = []
+        self._consumers = {stream: Consumer(client, stream, bus.RECORDER) for stream in (bus.READINGS, bus.EVENTS)}
+        self._reconnects: dict[str, int] = {}
 
     async def desire(self, *devices: DeviceConfig) -> None:
         """Configure devices."""
@@ -167,25 +170,32 @@ class Plane:
         raise AssertionError(f"device {device} is not {status}: {found}")
 
     async def collect(self) -> None:
-        """Take everything that waits for the recorder."""
-        for stream in (bus.READINGS, bus.EVENTS):
-            subscription = await self.js.pull_subscribe_bind(bus.RECORDER, stream=stream)
+        """Take everything that waits, as the recorder does: nothing that was lost on the way is acknowledged."""
+        for stream, consumer in self._consumers.items():
+            if self.client.stats["reconnects"] != self._reconnects.get(stream):
+                self._reconnects[stream] = self.client.stats["reconnects"]
+                consumer.disturb()
             while True:
                 try:
-                    messages = await subscription.fetch(500, timeout=0.3)
-                except (TimeoutError, nats.errors.Error):
+                    taken = await asyncio.wait_for(consumer.take(rows_bytes=1, seconds=0.1), 0.3)
+                except (TimeoutError, Unavailable):
                     break  # nothing more, or the bus is away
-                for message in messages:
+                if taken is None:
+                    break
+                for message in taken.messages:
                     if stream == bus.READINGS:
                         self.batches.append(readings.decode(message.data))
                     else:
                         self.events.append(event_decoder.decode(message.data))
-                await messages[-1].ack()
-            with contextlib.suppress(nats.errors.Error):
-                await subscription.unsubscribe()
+                await consumer.acknowledge(taken)
 
-    async def rows(self, count: int, *, within: float = 15.0) -> list[tuple[int, int, float, int]]:
-        """Wait for ``count`` distinct (series, time) rows; returns all: series, time, value, quality."""
+    async def rows(
+        self, count: int, *, among: Set[tuple[int, int]] | None = None, within: float = 15.0
+    ) -> list[tuple[int, int, float, int]]:
+        """Wait for ``count`` distinct (series, time) rows; returns all: series, time, value, quality.
+
+        Only rows ``among`` these count, when given: more may be stored than was acknowledged, and come first.
+        """
         give_up = time.monotonic() + within
         while True:
             await self.collect()
@@ -196,7 +206,8 @@ class Plane:
                     batch.series, batch.times, batch.values, batch.qualities, strict=True
                 )
             }
-            if len(found) >= count or time.monotonic() > give_up:
+            came = len(found) if among is None else len(among & found.keys())
+            if came >= count or time.monotonic() > give_up:
                 return sorted(found.values())
 
     async def event(self, kind: str, *, within: float = 10.0) -> Event:
