@@ -9,19 +9,26 @@ until it is cancelled. When the connection breaks it raises; the gateway waits (
 topic filters and a function from messages to samples, without I/O. The gateway keeps the connection,
 and acknowledges a message to the bus only when its readings are stored.
 
+Beside this a driver may answer questions: ``def open_session(device)`` is an asynchronous context manager of a
+:class:`Session`, which tells who the device is, lists what it holds, reads once and writes. The manifest's
+capabilities say which of these it can; the gateway asks for no other. A session is opened for a question and closed
+soon after, beside the running driver, so drivers of lines that only one may hold share them inside their package.
+A fed driver writes through its feed, see :class:`WritingFeed`.
+
 Neither kind retries by itself, swallows cancellation or imports Django.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import msgspec
 
 from gongfu.kernel.errors import GongfuError, Invalid, Unavailable
 from gongfu.kernel.readings import Quality
-from gongfu.network.gateway.config import DeviceConfig
+from gongfu.network.gateway.config import DeviceConfig, TagConfig
 
 
 class DeviceUnavailable(Unavailable):
@@ -30,6 +37,10 @@ class DeviceUnavailable(Unavailable):
 
 class BadConfiguration(Invalid):
     """Address, option or credential that cannot work; the gateway waits for a new configuration."""
+
+
+class Refusal(Invalid):
+    """The device understood and declined: no such address, read only, value out of range, not now."""
 
 
 class Sample(msgspec.Struct, frozen=True, gc=False):
@@ -57,11 +68,56 @@ class Sink(Protocol):
         """Count and report a payload that could not be read."""
 
 
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who a device says it is; empty where it does not say."""
+
+    vendor: str = ""
+    product: str = ""
+    version: str = ""
+    serial_number: str = ""
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of what a device holds: a folder, a value, or both."""
+
+    address: str
+    """What :meth:`Session.browse` takes for a folder, and a tag for a value."""
+    name: str
+    folder: bool = False
+    kind: str = ""
+    """number, boolean or text; empty when it is no value."""
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    writable: bool = False
+    detail: str = ""
+    """What else the device says of it: its data type, a description."""
+
+
+class Session(Protocol):
+    """Questions to one device, one after the other. Each raises :class:`DeviceUnavailable` when it does not answer."""
+
+    async def identify(self) -> Identity:
+        """Who it is."""
+
+    async def browse(self, parent: str) -> Sequence[Point]:
+        """The entries of the folder ``parent``; of the device itself when it is empty."""
+
+    async def read(self, tags: Sequence[TagConfig]) -> Sequence[Sample]:
+        """The raw value of each tag now, in their order; a tag that cannot be read is *bad* with value None."""
+
+    async def write(self, tag: TagConfig, value: float | bool | str) -> None:
+        """Return when the device has confirmed the raw ``value``; raises :class:`Refusal` when it declines."""
+
+
 class Driver(Protocol):
     """The module ``gongfu.network.drivers.<name>.driver`` of a polled driver."""
 
     async def run(self, device: DeviceConfig, sink: Sink) -> None:
         """Read ``device`` until cancelled."""
+
+    def open_session(self, device: DeviceConfig) -> AbstractAsyncContextManager[Session]:
+        """A session with ``device``; there when a capability beside *subscribe* needs it."""
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -108,6 +164,13 @@ class Feed(Protocol):
         """
 
 
+class WritingFeed(Feed, Protocol):
+    """The feed of a driver whose manifest says *write*."""
+
+    def write(self, tag: TagConfig, value: float | bool | str, sink: FeedSink) -> None:
+        """Send the raw ``value`` to the device by :meth:`FeedSink.command`; raises :class:`Refusal`."""
+
+
 class FeedDriver(Protocol):
     """The module ``gongfu.network.drivers.<name>.driver`` of a fed driver."""
 
@@ -123,7 +186,12 @@ __all__ = [
     "FeedDriver",
     "FeedSink",
     "GongfuError",
+    "Identity",
     "Message",
+    "Point",
+    "Refusal",
     "Sample",
+    "Session",
     "Sink",
+    "WritingFeed",
 ]
