@@ -316,14 +316,14 @@ def test_an_administrator_who_is_removed_meanwhile_changes_nothing(
     store: IdentifierStore, desk: Administration, owner: Administrator, other: Administrator
 ) -> None:
     desk.create(owner, f"{PREFIX}/a", [URL, admin(OWNER), admin(OTHER, index=101)])
-    store_change = store.change
+    store_submit = store.submit
 
     def removed_first(*arguments: object, **named: object) -> object:
-        store.change = store_change  # type: ignore[method-assign]
+        store.submit = store_submit  # type: ignore[method-assign]
         desk.remove_values(owner, f"{PREFIX}/a", [101])
-        return store_change(*arguments, **named)  # type: ignore[arg-type]
+        return store_submit(*arguments, **named)  # type: ignore[arg-type]
 
-    store.change = removed_first  # type: ignore[method-assign,assignment]
+    store.submit = removed_first  # type: ignore[method-assign,assignment]
     assert code(lambda: desk.modify_values(other, f"{PREFIX}/a", [replace(URL, data=b"late")])) == 400
     assert desk.resolve(f"{PREFIX}/a", [1])[0].data == URL.data
 

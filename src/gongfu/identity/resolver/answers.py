@@ -16,12 +16,12 @@ from typing import TypeAlias
 import structlog
 
 from gongfu.identity.handle import fragments, wire
-from gongfu.identity.handle.codes import EnvelopeFlag, OpCode, OpFlag
+from gongfu.identity.handle.codes import EnvelopeFlag, OpCode, OpFlag, ResponseCode
 from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.registry.store import IdentifierStore
 from gongfu.identity.resolver.administration import Administration
 from gongfu.identity.resolver.counters import Counters, Transport
-from gongfu.identity.resolver.desk import Desk, Packet, assemble
+from gongfu.identity.resolver.desk import Begun, Desk, Packet, assemble
 
 log = structlog.get_logger("resolver")
 
@@ -33,6 +33,7 @@ _NO_LISTS = bytes(8)
 _NO_CREDENTIAL = bytes(4)
 _LONG_WAY = OpFlag.REQUEST_DIGEST | OpFlag.ENCRYPT | OpFlag.CERTIFIED
 _ECHOED = OpFlag.KEEP_CONNECTION | OpFlag.PUBLIC_ONLY | OpFlag.RECURSIVE
+_CHANGES = {OpCode.CREATE, OpCode.DELETE, OpCode.ADD_VALUE, OpCode.REMOVE_VALUE, OpCode.MODIFY_VALUE}
 _PENDING = 256
 _PENDING_SECONDS = 5.0
 _PENDING_OCTETS = 8_192  # of one request over UDP; a longer one has to come over TCP
@@ -100,8 +101,18 @@ class Answerer:
 
         Raises :class:`Silence`. Where :func:`waits` says so, calling it and taking from it is for a thread.
         """
+        begun = self.begin(envelope, payload)
+        yield from self.end(begun)
+
+    def begin(self, envelope: wire.Envelope, payload: bytes) -> Begun:
+        """The beginning of :meth:`message`, for an event loop where :func:`begins` says so. Raises :class:`Silence`."""
+        self._check(envelope, payload)
+        return self._desk.begin(envelope, payload, streams=self.transport is Transport.TCP)
+
+    def end(self, begun: Begun) -> Iterator[bytes]:
+        """The rest of it."""
         try:
-            for answer, octets in self._answer(envelope, payload):
+            for answer, octets in self._counted(*begun.end()):
                 yield wire.encode_envelope(answer) + octets
         except Malformed as error:
             self.counters.dropped(self.transport)
@@ -125,13 +136,28 @@ class Answerer:
 
     def _answer(self, envelope: wire.Envelope, payload: bytes) -> Iterator[Packet]:
         """Messages that answer; the first is made at once. Raises :class:`Silence` or :class:`Malformed`."""
+        self._check(envelope, payload)
+        return self._counted(*self._desk.answer(envelope, payload, streams=self.transport is Transport.TCP))
+
+    def _check(self, envelope: wire.Envelope, payload: bytes) -> None:
         short = len(payload) < wire.HEADER.size
         if not envelope.flags & EnvelopeFlag.ENCRYPTED and (short or any(payload[4:8])):  # a response is not answered
             raise Silence
-        code, messages = self._desk.answer(envelope, payload, streams=self.transport is Transport.TCP)
+
+    def _counted(self, code: ResponseCode, messages: Iterator[Packet]) -> Iterator[Packet]:
         first = next(messages)
         self.counters.answered(self.transport, code)
         return itertools.chain((first,), messages)
+
+
+def begins(envelope: wire.Envelope, payload: bytes) -> bool:
+    """Whether it is a change within a session: begun quickly, then only waiting for the disk."""
+    return (
+        bool(envelope.session)
+        and not envelope.flags & EnvelopeFlag.ENCRYPTED
+        and len(payload) >= wire.HEADER.size
+        and int.from_bytes(payload[:4], "big") in _CHANGES
+    )
 
 
 def waits(envelope: wire.Envelope, payload: bytes) -> bool:

@@ -6,6 +6,7 @@ network input or output, but waits for the disk: an event loop calls it in a thr
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -18,9 +19,11 @@ from gongfu.identity.handle.errors import BadCredential, Malformed, SessionKeyWr
 from gongfu.identity.registry.store import IdentifierStore
 from gongfu.identity.resolver.administration import Administration, Administrator
 from gongfu.identity.resolver.challenges import Challenges
+from gongfu.identity.resolver.changes import Underway
+from gongfu.identity.resolver.elsewhere import MustWait
 from gongfu.identity.resolver.errors import AuthenticationNeeded
 from gongfu.identity.resolver.identities import prove
-from gongfu.identity.resolver.operations import Asked, Done, Operations, same
+from gongfu.identity.resolver.operations import Asked, Awaited, Done, Operations, same
 from gongfu.identity.resolver.sessions import Session, Sessions
 from gongfu.kernel.errors import GongfuError, Unavailable
 from gongfu.kernel.i18n import mark
@@ -70,20 +73,40 @@ class Desk:
 
         Raises :class:`Malformed` only when not even an answer can be written.
         """
+        return self.begin(envelope, payload, streams=streams).end()
+
+    def begin(self, envelope: wire.Envelope, payload: bytes, *, streams: bool) -> Begun:
+        """The same, with what a change needs from the disk not waited for. An event loop may call it."""
         opcode = int.from_bytes(payload[:4], "big")
         found = _Found(wire.Message(envelope, wire.Header(opcode), b""))
+        outcome: Done | Awaited | GongfuError | None = None
         try:
-            done = self._perform(envelope, payload, found, streams)
-            return done.code, self._messages(found, done.code, done)
-        except AuthenticationNeeded as error:
-            if found.who is None and found.request.header.opcode != OpCode.CHALLENGE_ANSWER:
-                return ResponseCode.AUTHENTICATION_NEEDED, self._challenge(found)
-            code, body = _refusal(error, found.request)
+            asked = self._ask(envelope, payload, found, streams)
+            with contextlib.suppress(MustWait):
+                outcome = self._operations.perform(asked)
         except GongfuError as error:
-            code, body = _refusal(error, found.request)
-        return code, self._messages(found, code, Done((body,)))
+            outcome = error
 
-    def _perform(self, envelope: wire.Envelope, payload: bytes, found: _Found, streams: bool) -> Done:
+        def end() -> tuple[ResponseCode, Iterator[Packet]]:
+            try:
+                done = self._operations.perform(asked) if outcome is None else outcome
+                if isinstance(done, Awaited):
+                    done = done.done(done.change.result())
+                if isinstance(done, GongfuError):
+                    raise done
+                return done.code, self._messages(found, done.code, done)
+            except AuthenticationNeeded as error:
+                if found.who is None and found.request.header.opcode != OpCode.CHALLENGE_ANSWER:
+                    return ResponseCode.AUTHENTICATION_NEEDED, self._challenge(found)
+                code, body = _refusal(error, found.request)
+            except GongfuError as error:
+                code, body = _refusal(error, found.request)
+            return code, self._messages(found, code, Done((body,)))
+
+        return Begun(outcome.change if isinstance(outcome, Awaited) else None, outcome is not None, end)
+
+    def _ask(self, envelope: wire.Envelope, payload: bytes, found: _Found, streams: bool) -> Asked:
+        """What is asked and by whom."""
         session = self._sessions.find(envelope.session) if envelope.session else None
         if envelope.flags & EnvelopeFlag.ENCRYPTED:
             if session is None or session.key is None:
@@ -108,7 +131,7 @@ class Desk:
             self._take_proof(request, session, found)
         elif envelope.session and session is None and request.header.opcode != OpCode.RESOLVE:
             self._sessions.get(envelope.session)  # says that it is over
-        return self._operations.perform(Asked(found.request, found.who, found.sealed, streams))
+        return Asked(found.request, found.who, found.sealed, streams)
 
     def _take_proof(self, answer: wire.Message, session: Session | None, found: _Found) -> None:
         """From here on it is about the request that was challenged; raises what :func:`prove` raises."""
@@ -164,6 +187,22 @@ class Desk:
         if found.encrypted is not None and found.encrypted.key is not None:
             return found.encrypted.key.wrap(*packet)
         return packet
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request whose operation was begun, or could not be begun without waiting for another node."""
+
+    change: Underway | None
+    """What it waits for."""
+    begun: bool
+    end: Callable[[], tuple[ResponseCode, Iterator[Packet]]]
+    """As :meth:`Desk.answer`; waits unless ``begun`` and ``change`` is None or settled."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether :attr:`end` would wait now."""
+        return not self.begun or (self.change is not None and not self.change.settled)
 
 
 @dataclass(slots=True)

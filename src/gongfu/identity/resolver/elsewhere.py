@@ -6,6 +6,7 @@ too many look-ups wait already the next one finds nothing instead of keeping the
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import OrderedDict
@@ -23,6 +24,10 @@ KEPT_SECONDS = 60.0
 _MOST = 10_000
 _AT_ONCE = 4
 _SECONDS = 3.0
+
+
+class MustWait(Exception):
+    """The answer is on another node, and this thread runs an event loop: ask again in another thread."""
 
 
 def configured(settings: Settings) -> Elsewhere:
@@ -47,12 +52,14 @@ class Remembered:
         self._known: OrderedDict[str, tuple[float, tuple[Value, ...]]] = OrderedDict()
 
     def __call__(self, handle: str) -> tuple[Value, ...]:
-        """The public values of ``handle``; none when it is not found, or not now."""
+        """The public values of ``handle``; none when it is not found, or not now. Raises :class:`MustWait`."""
         now = self._clock()
         with self._lock:
             known = self._known.get(handle)
         if known is not None and known[0] > now:
             return known[1]
+        if _runs_a_loop():
+            raise MustWait
         if not self._free.acquire(blocking=False):
             return ()
         try:
@@ -65,6 +72,14 @@ class Remembered:
             while len(self._known) > _MOST:
                 self._known.popitem(last=False)
         return found
+
+
+def _runs_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _ask(handle: str, host: str, port: int) -> tuple[Value, ...]:

@@ -11,9 +11,11 @@ from gongfu.identity.handle.admin_record import AdminPermission
 from gongfu.identity.handle.codes import MAX_MESSAGE, KeyExchange, OpCode, OpFlag, ResponseCode
 from gongfu.identity.handle.errors import Malformed, NotAuthenticated, SessionKeyWrong, SessionRefused
 from gongfu.identity.handle.names import Handle
+from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.store import IdentifierStore
 from gongfu.identity.resolver import delegation, identities
-from gongfu.identity.resolver.administration import MAX_LIST, Administration, Administrator
+from gongfu.identity.resolver.administration import MAX_LIST, Administration, Administrator, minted
+from gongfu.identity.resolver.changes import Underway
 from gongfu.identity.resolver.errors import AuthenticationNeeded, NotOffered, NotResponsible
 from gongfu.identity.resolver.sessions import Session, Sessions
 from gongfu.kernel.i18n import mark
@@ -49,6 +51,14 @@ class Done:
     code: ResponseCode = ResponseCode.SUCCESS
 
 
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A change under way: once it is on disk, ``done`` makes the answer."""
+
+    change: Underway
+    done: Callable[[Record | None], Done] = lambda _: Done()
+
+
 class Operations:
     """Performs operations on ``store``; ``key`` is this node's, ``site`` gives its HS_SITE, empty if there is none."""
 
@@ -63,10 +73,11 @@ class Operations:
     ) -> None:
         self._store = store
         self._administration = administration
+        self._changes = administration.changes
         self._sessions = sessions
         self._key = key
         self._site = site
-        self._known: dict[int, Callable[[Asked], Done]] = {
+        self._known: dict[int, Callable[[Asked], Done | Awaited]] = {
             OpCode.RESOLVE: self._resolve,
             OpCode.GET_SITE: self._get_site,
             OpCode.CREATE: self._create,
@@ -86,8 +97,11 @@ class Operations:
             OpCode.LOGIN: self._login,
         }
 
-    def perform(self, asked: Asked) -> Done:
-        """Carries out the operation; raises the :class:`GongfuError` whose code is the answer."""
+    def perform(self, asked: Asked) -> Done | Awaited:
+        """Carries out the operation, or begins to; raises the :class:`GongfuError` whose code is the answer.
+
+        On an event loop it may raise :class:`elsewhere.MustWait`, having done nothing.
+        """
         operation = self._known.get(asked.message.header.opcode)
         if operation is None:
             raise NotOffered(mark("This server does not perform that operation."))
@@ -123,32 +137,28 @@ class Operations:
             return Done((referral[1],), code=referral[0])
         return Done((wire.encode_resolve_response(wire.ResolveResponse(question.handle, values)),))
 
-    def _create(self, asked: Asked) -> Done:
+    def _create(self, asked: Asked) -> Awaited:
         request, mint = wire.decode_values_request(asked.body), asked.flag(OpFlag.MINT)
-        record = self._administration.create(
-            asked.who, request.handle, request.values, overwrite=asked.flag(OpFlag.OVERWRITE), mint=mint
-        )
-        return Done((wire.encode_handle_request(str(record.handle)),)) if mint else Done()
+        target = minted(request.handle) if mint else names.parse_any(request.handle)
+        change = self._changes.create(asked.who, target, request.values, overwrite=asked.flag(OpFlag.OVERWRITE))
+        return Awaited(change, lambda _: Done((wire.encode_handle_request(str(target)),)) if mint else Done())
 
-    def _delete(self, asked: Asked) -> Done:
-        self._administration.delete(asked.who, wire.decode_handle_request(asked.body))
-        return Done()
+    def _delete(self, asked: Asked) -> Awaited:
+        return Awaited(self._changes.delete(asked.who, names.parse_any(wire.decode_handle_request(asked.body))))
 
-    def _add(self, asked: Asked) -> Done:
+    def _add(self, asked: Asked) -> Awaited:
         request = wire.decode_values_request(asked.body)
         overwrite = asked.flag(OpFlag.OVERWRITE)
-        self._administration.add_values(asked.who, request.handle, request.values, overwrite=overwrite)
-        return Done()
+        target = names.parse_any(request.handle)
+        return Awaited(self._changes.add(asked.who, target, request.values, overwrite=overwrite))
 
-    def _remove(self, asked: Asked) -> Done:
+    def _remove(self, asked: Asked) -> Awaited:
         request = wire.decode_indexes_request(asked.body)
-        self._administration.remove_values(asked.who, request.handle, request.indexes)
-        return Done()
+        return Awaited(self._changes.remove(asked.who, names.parse_any(request.handle), request.indexes))
 
-    def _modify(self, asked: Asked) -> Done:
+    def _modify(self, asked: Asked) -> Awaited:
         request = wire.decode_values_request(asked.body)
-        self._administration.modify_values(asked.who, request.handle, request.values)
-        return Done()
+        return Awaited(self._changes.modify(asked.who, names.parse_any(request.handle), request.values))
 
     # --- lists ---
 

@@ -21,7 +21,8 @@ import structlog
 from gongfu.identity.handle import wire
 from gongfu.identity.handle.codes import MAX_MESSAGE, EnvelopeFlag, OpFlag, ResponseCode
 from gongfu.identity.handle.errors import Malformed
-from gongfu.identity.resolver.answers import Answerer, Silence, waits
+from gongfu.identity.resolver.answers import Answerer, Silence, begins, waits
+from gongfu.identity.resolver.changes import Underway
 from gongfu.identity.resolver.counters import Transport
 from gongfu.identity.resolver.quick import Quick
 
@@ -268,11 +269,24 @@ class _Connection(asyncio.Protocol):
         """The next answer, made in a thread: as many wait for the same commit as there are threads."""
         return await self._loop.run_in_executor(self._server.pool, next, answers, None)
 
+    async def _on_disk(self, change: Underway) -> None:
+        """Return when it is known what became of ``change``."""
+        known = self._loop.create_future()
+        change.future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(_set, known))
+        await known
+
     async def _perform(self, envelope: wire.Envelope, payload: bytes) -> None:
         """Answers one message of any kind, each part of the answer when the peer took the one before."""
         try:
-            answers = self._server.answerer.message(envelope, payload)
             slow = waits(envelope, payload)
+            if begins(envelope, payload):
+                begun = self._server.answerer.begin(envelope, payload)
+                if begun.change is not None:
+                    await self._on_disk(begun.change)
+                slow = begun.waits
+                answers = self._server.answerer.end(begun)
+            else:
+                answers = self._server.answerer.message(envelope, payload)
             while (answer := await self._beside(answers) if slow else next(answers, None)) is not None:
                 self.transport.write(answer)
                 if self._stuck:
@@ -290,3 +304,8 @@ class _Connection(asyncio.Protocol):
         self._begun = False
         self._wait()
         self._go_on()
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
