@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from gongfu.kernel.i18n import mark
 
 MOST = 512
 """Changes in one transaction."""
+GATHER = 0.001
+"""How long the first change waits for others when there were others lately, seconds: a commit costs as much as several
+changes. One that comes alone is committed at once."""
 
 Change: TypeAlias = Callable[[Record | None, int], Record | None]
 """From the record that is there (None: no such identifier) and the number of identifiers under its prefix to the
@@ -77,7 +81,10 @@ class Committer:
             thread.join()
 
     def _loop(self) -> None:
+        company = False
         while (job := self._waiting.get()) is not None:
+            if company:
+                time.sleep(GATHER)
             jobs = [job]
             last = False
             while len(jobs) < MOST and not self._waiting.empty():
@@ -86,6 +93,7 @@ class Committer:
                     last = True
                     break
                 jobs.append(following)
+            company = len(jobs) > 1
             self._together([job for job in jobs if job.done.set_running_or_notify_cancel()])
             if last:
                 return

@@ -38,7 +38,7 @@ class Packed(msgspec.Struct, frozen=True):
 class _Frame:
     """What is found out once for all records with the same frame."""
 
-    __slots__ = ("heads", "indexes", "kindred", "order", "public", "tails")
+    __slots__ = ("heads", "indexes", "order", "public", "tails")
 
     def __init__(self, record: Record) -> None:
         records.check(record.handle, record.values)
@@ -47,12 +47,27 @@ class _Frame:
         self.heads, self.tails = shapes.heads_and_tails(values)
         self.public = sum(value.public for value in values)
         self.indexes = [value.index for value in record.values]
-        self.kindred: dict[tuple[bytes, bool, bool, bool], Kindred] = {}
+
+
+_frames: dict[shapes.Frame, _Frame] = {}
+"""Those that came lately: an enterprise registers one identifier like the other. Emptied when there are too many."""
+_MOST_FRAMES = 1_000
+
+
+def _frame(record: Record) -> _Frame:
+    known = shapes.frame(record.values)
+    frame = _frames.get(known)
+    if frame is None:
+        frame = _Frame(record)
+        if len(_frames) >= _MOST_FRAMES:
+            _frames.clear()
+        _frames[known] = frame
+    return frame
 
 
 def pack(batch: Iterable[tuple[bytes, Record]]) -> list[Packed]:
     """Records with their keys, all different, by prefix and in no order. Raises :class:`Invalid`."""
-    frames: dict[shapes.Frame, _Frame] = {}
+    groups: dict[tuple[_Frame, bytes, bool, bool, bool], Kindred] = {}
     prefixes: dict[bytes, Packed] = {}
     modified_at: dict[int, bytes] = {}
     for key, record in batch:
@@ -63,10 +78,7 @@ def pack(batch: Iterable[tuple[bytes, Record]]) -> list[Packed]:
         if packed is None:
             packed = prefixes[prefix] = Packed(prefix, [], [])
         values = record.values
-        known = shapes.frame(values)
-        frame = frames.get(known)
-        if frame is None:
-            frame = frames[known] = _Frame(record)
+        frame = _frame(record)
         data = tuple(map(_DATA, values))
         written = record.handle.prefix.encode()
         if written != prefix or not shapes.fits(data):
@@ -90,10 +102,10 @@ def pack(batch: Iterable[tuple[bytes, Record]]) -> list[Packed]:
         own_name = name != suffix
         if own_name:
             head += bytes((len(name),)) + name
-        group = (prefix, own_times, own_registered, own_name)
-        kindred = frame.kindred.get(group)
+        group = (frame, prefix, own_times, own_registered, own_name)
+        kindred = groups.get(group)
         if kindred is None:
-            kindred = frame.kindred[group] = Kindred(
+            kindred = groups[group] = Kindred(
                 frame.heads, frame.tails, frame.public, (own_times, own_registered, own_name), []
             )
             packed.kindred.append(kindred)

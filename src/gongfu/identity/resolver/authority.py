@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gongfu.identity.handle import admin_record, names
 from gongfu.identity.handle.admin_record import ADMIN, NO_PERMISSION, PUBKEY, SECKEY, VLIST, AdminPermission
@@ -122,7 +123,7 @@ class Authority:
             )
         granted, found = NO_PERMISSION, False
         for value in values:
-            if value.type == ADMIN and (admin := _admin(value)) and self._means(admin.reference, who):
+            if value.type == ADMIN and (admin := _admin(value.data)) and self._means(admin.reference, who):
                 found = True
                 granted |= admin.permissions
         if not found:
@@ -165,9 +166,10 @@ class Authority:
         return record.values if record else self._elsewhere(handle)
 
 
-def _admin(value: Value) -> admin_record.AdminRecord | None:
+@lru_cache(1_024)
+def _admin(data: bytes) -> admin_record.AdminRecord | None:
     try:
-        return admin_record.decode_admin(value.data)
+        return admin_record.decode_admin(data)
     except Malformed:
         return None
 

@@ -131,8 +131,9 @@ class Changes:
     def serve(self, handle: Handle, *, to_register: bool = False) -> None:
         """Raises unless this node answers for ``handle``: its prefix, for the handle of a prefix the one above it."""
         above = self._authority.above(handle)
-        if any(self._store.lookup(f"{prefix}/".upper().encode())[0] for prefix in {handle.prefix, above}):
-            return
+        with self._store.view() as view:
+            if any(view.homed(prefix.upper().encode()) for prefix in {handle.prefix, above}):
+                return
         if to_register and self._store.count(handle.prefix):
             raise PrefixSuspended(
                 mark("The prefix {name} is suspended."),

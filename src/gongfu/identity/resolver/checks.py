@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import replace
+from functools import lru_cache
 
 from gongfu.identity.handle import admin_record
 from gongfu.identity.handle.admin_record import ADMIN, PUBKEY, SECKEY, VLIST
@@ -40,7 +40,21 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 def checked(values: Iterable[Value], *, now: int) -> tuple[Value, ...]:
     """``values`` with the server's time, in normal form C; raises :class:`BadValue` for the first that cannot stand."""
-    found = tuple(replace(value, type=unicodedata.normalize("NFC", value.type), timestamp=now) for value in values)
+    found = tuple(
+        [
+            Value(
+                value.index,
+                _normal(value.type),
+                value.data,
+                value.ttl,
+                value.ttl_type,
+                now,
+                value.permissions,
+                value.references,
+            )
+            for value in values
+        ]
+    )
     if not found or len(found) > MAX_VALUES:
         raise BadValue(
             mark("{count} values were sent; between 1 and {limit} are possible."), count=len(found), limit=MAX_VALUES
@@ -57,14 +71,13 @@ def _check(value: Value) -> None:
         raise BadValue(mark("There is no index {index}."), remedy=mark("Use 1 to 2147483647."), index=value.index)
     if not 0 <= value.ttl < 2**32:
         raise BadValue(mark("{ttl} seconds are no time to live."), ttl=value.ttl)
-    unseen = any(unicodedata.category(letter) in _UNSEEN for letter in value.type)
-    if not value.type.strip() or unseen or len(value.type.encode(errors="replace")) > MAX_TYPE:
+    if not _visible(value.type):
         raise BadValue(
             mark("Value {index} needs a type of visible characters, at most {limit} octets."),
             index=value.index,
             limit=MAX_TYPE,
         )
-    if value.type.upper().startswith("HS_") and value.type not in RESERVED:
+    if value.type not in RESERVED and value.type.upper().startswith("HS_"):
         raise BadValue(
             mark("{type} is not a type of the protocol."),
             remedy=mark(
@@ -87,3 +100,14 @@ def _check(value: Value) -> None:
         raise BadValue(
             mark("Value {index} is no {type}: {reason}"), index=value.index, type=value.type, reason=error
         ) from error
+
+
+@lru_cache(1_024)
+def _normal(kind: str) -> str:
+    return unicodedata.normalize("NFC", kind)
+
+
+@lru_cache(1_024)
+def _visible(kind: str) -> bool:
+    unseen = any(unicodedata.category(letter) in _UNSEEN for letter in kind)
+    return bool(kind.strip()) and not unseen and len(kind.encode(errors="replace")) <= MAX_TYPE

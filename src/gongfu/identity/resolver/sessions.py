@@ -20,6 +20,7 @@ LONGEST = 86_400.0
 MOST = 10_000
 """Sessions at once; when there are more, the one unused for longest goes."""
 _WINDOW = 256  # counters below the highest one that may still come, out of order
+_ALL_SEEN = (1 << _WINDOW) - 1
 
 
 class Session:
@@ -35,7 +36,7 @@ class Session:
         self.administrator: Administrator | None = None
         self._counter = itertools.count(1)
         self._highest = 0
-        self._seen: set[int] = set()
+        self._seen = 0  # a bit for each of the last counters, that of the highest first
         self._lock = threading.Lock()
 
     def check(self, message: wire.Message) -> None:
@@ -44,12 +45,14 @@ class Session:
             raise SessionKeyWrong(mark("The session has no key yet."))
         counter = self.key.check(message)
         with self._lock:
-            if counter in self._seen or counter <= self._highest - _WINDOW:
+            behind = self._highest - counter
+            if behind >= _WINDOW or (behind >= 0 and self._seen >> behind & 1):
                 raise SessionReplayed(mark("Message {counter} of the session was received before."), counter=counter)
-            self._seen.add(counter)
-            if counter > self._highest:
+            if behind < 0:
                 self._highest = counter
-                self._seen = {number for number in self._seen if number > counter - _WINDOW}
+                self._seen = (self._seen << min(-behind, _WINDOW) & _ALL_SEEN) | 1
+            else:
+                self._seen |= 1 << behind
 
     def seal(self, message: wire.Message) -> wire.Message:
         """``message`` with this side's code and counter."""

@@ -29,9 +29,10 @@ class Reader:
 
     def fields(self, layout: struct.Struct, what: str) -> tuple[int, ...]:
         """The integers of ``layout``."""
-        if self.left < layout.size:
-            raise short(what)
-        values: tuple[int, ...] = layout.unpack_from(self._data, self._at)
+        try:
+            values: tuple[int, ...] = layout.unpack_from(self._data, self._at)
+        except struct.error:
+            raise short(what) from None
         self._at += layout.size
         return values
 
@@ -58,11 +59,12 @@ class Reader:
 
     def octets(self, length: int, what: str) -> bytes:
         """``length`` octets."""
-        if length > self.left:
-            raise short(what)
         start = self._at
-        self._at += length
-        return self._data[start : self._at]
+        end = start + length
+        if end > len(self._data):
+            raise short(what)
+        self._at = end
+        return self._data[start:end]
 
     def counted(self, limit: int, what: str) -> bytes:
         """Octets behind their length; at most ``limit``."""

@@ -18,6 +18,9 @@ from gongfu.identity.handle.wire.reader import U32, Reader, encode_counted, enco
 from gongfu.kernel.i18n import mark
 
 _VALUE = struct.Struct(">IIBIB")  # index, timestamp, ttl type, ttl, permissions
+_PUBLIC = int(Permission.PUBLIC_READ)
+_PERMISSIONS = tuple(map(Permission, range(16)))
+_TTL_TYPES = {int(kind): kind for kind in TtlType}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Value:
     @property
     def public(self) -> bool:
         """Whether anyone may read it."""
-        return bool(self.permissions & Permission.PUBLIC_READ)
+        return int.__and__(self.permissions, _PUBLIC) != 0  # the flag's own operator takes ten times as long
 
     @property
     def text(self) -> str:
@@ -84,13 +87,13 @@ def encode_value(value: Value) -> bytes:
 def decode_value(reader: Reader) -> Value:
     """One handle value; raises :class:`Malformed`."""
     index, timestamp, ttl_type, ttl, permissions = reader.fields(_VALUE, "value")
-    if ttl_type not in (TtlType.RELATIVE, TtlType.ABSOLUTE):
+    if ttl_type not in _TTL_TYPES:
         raise Malformed(mark("There is no time-to-live type {type}."), type=ttl_type)
     kind = reader.text(MAX_HANDLE, "value type")
     data = reader.counted(MAX_MESSAGE, "value data")
     number = reader.count(MAX_VALUES, 8, "references")
-    references = tuple(decode_reference(reader) for _ in range(number))
-    return Value(index, kind, data, ttl, TtlType(ttl_type), timestamp, Permission(permissions & 0x0F), references)
+    references = tuple([decode_reference(reader) for _ in range(number)]) if number else ()
+    return Value(index, kind, data, ttl, _TTL_TYPES[ttl_type], timestamp, _PERMISSIONS[permissions & 0x0F], references)
 
 
 def encode_values(values: Sequence[Value]) -> bytes:
@@ -100,4 +103,4 @@ def encode_values(values: Sequence[Value]) -> bytes:
 
 def decode_values(reader: Reader) -> tuple[Value, ...]:
     """Count and values; raises :class:`Malformed`. The shortest value takes 26 octets."""
-    return tuple(decode_value(reader) for _ in range(reader.count(MAX_VALUES, 26, "values")))
+    return tuple([decode_value(reader) for _ in range(reader.count(MAX_VALUES, 26, "values"))])
