@@ -1,7 +1,7 @@
 """The short way for the usual question: all values of an identifier that is there. Pure; everything else is None.
 
 Of a million requests all but a few differ only in request id, identifier and time. What the first one of its kind
-leads to (version spoken, flags echoed) is remembered as a plan; a further one is compared with it by a few slices.
+leads to (version spoken, flags echoed, lengths) is remembered as a plan that a further one only has to fit.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ from gongfu.identity.resolver.desk import ANSWER_SECONDS
 
 PublicValues: TypeAlias = Callable[[bytes], tuple[int, bytes] | None]
 """:meth:`View.public`: number and octets of all values of a key, None when the short way does not apply."""
-Plan: TypeAlias = tuple[bytes, bytes]
-"""Of an answer: envelope up to the request id, header up to the expiry."""
+Plan: TypeAlias = tuple[int, int, bytes, bytes, bytes]
+"""Octets of the packet, where its identifier ends and what follows that; of the answer the envelope up to the request
+id and the header up to the expiry."""
 
-_KIND = struct.Struct(">BBBBI IIIHBB")
-"""Envelope up to the request id, and header up to the expiry: what makes a plan."""
+_ENVELOPE = struct.Struct(">BBBBIIII")
+_HEADER = struct.Struct(">IIIHBBIII")
+"""And the length of the identifier."""
 _HEAD = struct.Struct(">BBBBI")
-_HEADER = struct.Struct(">III2xBx")
+_ANSWER = struct.Struct(">III2xBx")
 _NAME = 48  # where the identifier begins
-_ZEROS = bytes(12)
+_ZERO = bytes(4)
 _LONGEST = 4_096
 _U32 = [number.to_bytes(4) for number in range(_LONGEST)]
-_SEQUENCE_AND_LENGTH = [bytes(4) + max(0, size - 20).to_bytes(4) for size in range(MAX_PACKET + 5)]
-_BODY_AND_NAME = [max(0, size - 48).to_bytes(4) + max(0, size - 60).to_bytes(4) for size in range(MAX_PACKET + 5)]
 _LONG_WAY = OpFlag.REQUEST_DIGEST | OpFlag.ENCRYPT | OpFlag.CERTIFIED
 _ECHOED = OpFlag.KEEP_CONNECTION | OpFlag.PUBLIC_ONLY | OpFlag.RECURSIVE
-_MOST_PLANS = 256
-_NONE: Plan = (b"", b"")
+_MOST_PLANS = 2_048
+_NONE: Plan = (-1, 0, b"", b"", b"")
+_join = b"".join
 
 
 class Quick:
@@ -57,21 +58,11 @@ class Quick:
 
     def answer(self, packet: bytes, public: PublicValues) -> bytes | None:
         """The whole answer to a whole message, envelopes included; None if it is not the usual question."""
-        size = len(packet)
-        if not 56 < size <= MAX_PACKET:
-            return None
-        plan = self._plans.get(packet[:8] + packet[20:36])
+        plan = self._plans.get(packet[:8] + packet[12:36] + packet[40:48])  # without request id and expiry
         if plan is None:
             plan = self._plan(packet)
-        if plan is _NONE or packet[12:20] != _SEQUENCE_AND_LENGTH[size]:
-            return None
-        if packet[40:48] == _BODY_AND_NAME[size]:
-            end = size - 12  # two empty lists and no credential
-        elif packet[40:48] == _BODY_AND_NAME[size + 4]:
-            end = size - 8  # the same without the credential's length
-        else:
-            return None
-        if packet[end:] != _ZEROS[: size - end]:
+        size, end, rest, envelope, header = plan
+        if len(packet) != size or packet[end:] != rest:
             return None
         key = packet[_NAME:end].upper()
         if not key.isascii():
@@ -83,42 +74,58 @@ class Quick:
         body = end - 40 + len(values)
         if body + 28 > self._most or self._count(key.partition(b"/")[0]):
             return None
-        return b"".join(
+        return _join(
             (
-                plan[0],
+                envelope,
                 packet[8:12],
-                _ZEROS[:4],
+                _ZERO,
                 _U32[body + 28],
-                plan[1],
+                header,
                 self._expires,
                 _U32[body],
                 packet[44:end],
                 _U32[count],
                 values,
-                _ZEROS[:4],
+                _ZERO,
             )
         )
 
     def _plan(self, packet: bytes) -> Plan:
+        """What is to be done with all packets that have these octets; remembered, unless it is not even a header."""
+        if len(packet) < _NAME:
+            return _NONE
         if len(self._plans) >= _MOST_PLANS:
             self._plans.clear()
-        kind = packet[:8] + packet[20:36]
-        major, minor, flags, suggested, session, opcode, response, asked, _, recursion, _ = _KIND.unpack(kind)
-        plan = _NONE
-        if (
-            major == 2
-            and not flags & 0xE0
-            and not session
-            and opcode == OpCode.RESOLVE
-            and response == ResponseCode.NONE
-            and not asked & _LONG_WAY
-        ):
-            suggested_major = flags & 0x03
-            version = min((suggested_major, suggested) if suggested_major else (major, minor), VERSION)
-            echoed = (asked & _ECHOED) | self._flags
-            plan = (
-                _HEAD.pack(*version, *VERSION, 0),
-                _HEADER.pack(OpCode.RESOLVE, ResponseCode.SUCCESS, echoed, recursion),
-            )
-        self._plans[kind] = plan
+        plan = self._plans[packet[:8] + packet[12:36] + packet[40:48]] = self._found_out(packet)
         return plan
+
+    def _found_out(self, packet: bytes) -> Plan:
+        major, minor, flags, suggested, session, _, sequence, length = _ENVELOPE.unpack_from(packet)
+        opcode, response, asked, _, recursion, _, _, body, name = _HEADER.unpack_from(packet, _ENVELOPE.size)
+        size = _ENVELOPE.size + length
+        end = _NAME + name
+        rest = size - end  # two empty lists, and of the credential its length or nothing
+        if (
+            major != 2
+            or flags & 0xE0
+            or session
+            or sequence
+            or opcode != OpCode.RESOLVE
+            or response != ResponseCode.NONE
+            or asked & _LONG_WAY
+            or not 56 < size <= MAX_PACKET
+            or not name
+            or body != name + 12
+            or rest not in (8, 12)
+        ):
+            return _NONE
+        suggested_major = flags & 0x03
+        version = min((suggested_major, suggested) if suggested_major else (major, minor), VERSION)
+        echoed = (asked & _ECHOED) | self._flags
+        return (
+            size,
+            end,
+            bytes(rest),
+            _HEAD.pack(*version, *VERSION, 0),
+            _ANSWER.pack(OpCode.RESOLVE, ResponseCode.SUCCESS, echoed, recursion),
+        )
