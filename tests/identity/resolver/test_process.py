@@ -17,10 +17,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gongfu.identity.handle import keys, site
+from gongfu.identity.handle import conversation, keys, site, wire
+from gongfu.identity.handle.admin_record import ALL, AdminRecord, encode_admin
 from gongfu.identity.handle.client import resolve
-from gongfu.identity.handle.names import parse
-from gongfu.identity.handle.wire import Value
+from gongfu.identity.handle.codes import Permission
+from gongfu.identity.handle.conversation import Answers, Conversation, Request, Talk
+from gongfu.identity.handle.names import parse, parse_any
+from gongfu.identity.handle.proofs import SecretKey
+from gongfu.identity.handle.wire import Reference, Value
 from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.store import FOLDER, IdentifierStore
 from gongfu.identity.resolver import process
@@ -151,6 +155,56 @@ def test_several_workers_share_the_port_and_a_killed_one_comes_back(home: Path) 
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     assert not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers)
+
+
+def over_new_connection(port: int, request: Request, udp: bool) -> Answers:
+    """Ask as a client does that keeps no connection, so that any worker may get it."""
+    kind = socket.SOCK_DGRAM if udp else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.settimeout(10)
+        sock.connect(("127.0.0.1", port))
+        sock.sendall(request.octets)
+        octets = sock.recv(4096)
+        while len(octets) < 20 + (envelope := wire.decode_envelope(octets[:20])).length:
+            octets += sock.recv(4096)
+    return [request.read(envelope, octets[20 : 20 + envelope.length])]
+
+
+def drive(talk: Talk, port: int, *, udp: bool = False) -> None:
+    with contextlib.suppress(StopIteration):
+        request = next(talk)
+        while True:
+            request = talk.send(over_new_connection(port, request, udp))
+
+
+@pytest.mark.parametrize(
+    ("session", "encrypt", "udp"),
+    [(False, False, False), (True, False, False), (True, True, False), (False, False, True)],
+)
+def test_what_was_begun_with_one_worker_goes_on_at_any_other(
+    home: Path, session: bool, encrypt: bool, udp: bool
+) -> None:
+    owner = Reference("0.NA/88.118.1", 300)
+    store = IdentifierStore(home / FOLDER)
+    admin = Value(100, "HS_ADMIN", encode_admin(AdminRecord(owner, ALL)))
+    store.put(
+        Record(
+            parse_any(owner.handle),
+            (admin, Value(300, "HS_SECKEY", b"secret", permissions=Permission.ADMIN_READ)),
+            1,
+            1,
+        )
+    )
+    store.close()
+    with started(home, workers=3) as (_, port, health):
+        wait_until_ready(health)
+        talk = Conversation("node", credential=SecretKey(owner, b"secret"), session=session, encrypt=encrypt)
+        for number in range(20):
+            values = (Value(1, "URL", b"http://new.test/"),)
+            drive(conversation.create(talk, f"88.118.1/{number}", values, overwrite=False, mint=False), port, udp=udp)
+    store = IdentifierStore(home / FOLDER)
+    assert store.count("88.118.1") == 21
+    store.close()
 
 
 @pytest.mark.parametrize(

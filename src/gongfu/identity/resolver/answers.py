@@ -11,6 +11,8 @@ import struct
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import TypeAlias
 
 import structlog
@@ -20,6 +22,7 @@ from gongfu.identity.handle.codes import EnvelopeFlag, OpCode, OpFlag, ResponseC
 from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.registry.store import IdentifierStore
 from gongfu.identity.resolver.administration import Administration
+from gongfu.identity.resolver.colleagues import ALONE, Colleagues, ask
 from gongfu.identity.resolver.counters import Counters, Transport
 from gongfu.identity.resolver.desk import Begun, Desk, Packet, assemble
 
@@ -53,10 +56,16 @@ class Answerer:
     """Answers requests from ``store``. One for each thread: it holds half-received requests."""
 
     def __init__(
-        self, store: IdentifierStore, counters: Counters, transport: Transport, desk: Desk | None = None
+        self,
+        store: IdentifierStore,
+        counters: Counters,
+        transport: Transport,
+        desk: Desk | None = None,
+        colleagues: Colleagues = ALONE,
     ) -> None:
         """``desk`` is shared by the transports of a process; without one it is a plain one of its own."""
         self.store = store
+        self.colleagues = colleagues
         self._desk = desk or assemble(store, Administration(store, resolutions=counters.prefix))
         self.counters = counters
         self.transport = transport
@@ -75,6 +84,9 @@ class Answerer:
                 if whole is None:
                     return []
                 payload = whole
+            holder = self.colleagues.holder(envelope.session)
+            if holder is not None:
+                return lambda: self._asked(holder, envelope, payload)
             if waits(envelope, payload):
                 return lambda: self._packets(envelope, payload)
             return self._packets(envelope, payload)
@@ -95,6 +107,11 @@ class Answerer:
             self.counters.dropped(self.transport)
             log.exception("a packet could not be answered")
         return []
+
+    def _asked(self, holder: Path, envelope: wire.Envelope, payload: bytes) -> list[bytes]:
+        """Another worker's answer; this one's that it knows no such session, if the other does not answer."""
+        answer = ask(holder, replace(envelope, flags=envelope.flags & ~EnvelopeFlag.TRUNCATED), payload)
+        return self._packets(envelope, payload) if answer is None else fragments.split(*wire.encode_message(answer))
 
     def message(self, envelope: wire.Envelope, payload: bytes) -> Iterator[bytes]:
         """The messages, usually one, that answer one that came over TCP, each made when it is taken.

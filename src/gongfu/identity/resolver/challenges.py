@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from gongfu.identity.handle import wire
 from gongfu.identity.handle.errors import TooLate
 from gongfu.identity.handle.proofs import NONCE_SIZE
+from gongfu.identity.resolver.colleagues import ALONE, Colleagues
 from gongfu.kernel.i18n import mark
 
 SECONDS = 60.0
@@ -51,7 +52,9 @@ class Challenges:
         most: int = MOST,
         octets: int = MOST_OCTETS,
         clock: Callable[[], float] = time.monotonic,
+        colleagues: Colleagues = ALONE,
     ) -> None:
+        self._colleagues = colleagues
         self._seconds = seconds
         self._most = most
         self._room = octets
@@ -73,7 +76,7 @@ class Challenges:
             request, secrets.token_bytes(NONCE_SIZE), wire.digest(request.signed, algorithm), self._clock()
         )
         with self._lock:
-            number = session or self._free()
+            number = session or self._colleagues.new_number(self._waiting)
             self._drop(number)
             self._waiting[number] = challenge
             self._octets += challenge.size
@@ -92,12 +95,6 @@ class Challenges:
                 seconds=int(self._seconds),
             )
         return challenge
-
-    def _free(self) -> int:
-        while True:  # positive as a signed number: Java's clients take the rest for none
-            number = secrets.randbelow(2**31 - 1) + 1
-            if number not in self._waiting:
-                return number
 
     def _drop(self, number: int) -> Challenge | None:
         challenge = self._waiting.pop(number, None)

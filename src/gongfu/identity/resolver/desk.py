@@ -20,6 +20,7 @@ from gongfu.identity.registry.store import IdentifierStore
 from gongfu.identity.resolver.administration import Administration, Administrator
 from gongfu.identity.resolver.challenges import Challenges
 from gongfu.identity.resolver.changes import Underway
+from gongfu.identity.resolver.colleagues import ALONE, Colleagues
 from gongfu.identity.resolver.elsewhere import MustWait
 from gongfu.identity.resolver.errors import AuthenticationNeeded
 from gongfu.identity.resolver.identities import prove
@@ -228,12 +229,13 @@ def assemble(
     *,
     key: keys.PrivateKey | None = None,
     site: Callable[[], bytes] = bytes,
+    colleagues: Colleagues = ALONE,
 ) -> Desk:
-    """A desk over ``store`` with sessions and challenges of its own."""
+    """A desk over ``store`` with sessions and challenges of its own, among ``colleagues`` that have theirs."""
     administration = administration or Administration(store)
-    sessions = Sessions()
+    sessions = Sessions(colleagues=colleagues)
     operations = Operations(store, administration, sessions, key=key, site=site)
-    return Desk(administration, operations, sessions, Challenges(), key=key)
+    return Desk(administration, operations, sessions, Challenges(colleagues=colleagues), key=key)
 
 
 def _with_end(bodies: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:

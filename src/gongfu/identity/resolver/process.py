@@ -7,11 +7,14 @@ import contextlib
 import datetime as dt
 import multiprocessing
 import resource
+import shutil
 import socket
+import tempfile
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -25,6 +28,7 @@ from gongfu.identity.registry.store import IdentifierStore, open_store
 from gongfu.identity.resolver import elsewhere, usage
 from gongfu.identity.resolver.administration import Administration
 from gongfu.identity.resolver.answers import Answerer
+from gongfu.identity.resolver.colleagues import ALONE, Colleagues
 from gongfu.identity.resolver.counters import Collected, Counters, Memory, Transport, shared, tables
 from gongfu.identity.resolver.desk import assemble
 from gongfu.identity.resolver.http import tls
@@ -75,7 +79,7 @@ def main(settings: Settings) -> None:
     process.run(settings, "resolver", body)
 
 
-def work(settings: Settings, memory: Memory, number: int) -> None:
+def work(settings: Settings, memory: Memory, number: int, folder: Path) -> None:
     """One of several workers; ends on SIGTERM and when the process that started it is gone."""
 
     async def body(stopping: asyncio.Event) -> None:
@@ -83,7 +87,8 @@ def work(settings: Settings, memory: Memory, number: int) -> None:
         if parent is not None:
             asyncio.get_running_loop().add_reader(int(parent.sentinel), stopping.set)
         counters = Counters(memory, number)
-        async with _worker(settings, _bind(settings, together=True), counters):
+        colleagues = Colleagues(folder, number, settings.resolver_workers)
+        async with _worker(settings, _bind(settings, together=True), counters, colleagues):
             counters.serving = True
             await stopping.wait()
 
@@ -137,7 +142,9 @@ def _site(settings: Settings, key: keys.PrivateKey) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def _worker(settings: Settings, sockets: _Sockets, counters: Counters) -> AsyncIterator[None]:
+async def _worker(
+    settings: Settings, sockets: _Sockets, counters: Counters, colleagues: Colleagues = ALONE
+) -> AsyncIterator[None]:
     udp, tcp, web = sockets
     store = open_store(settings.home)
     threading.Thread(target=store.warm, name="resolver-warm", daemon=True).start()
@@ -151,14 +158,17 @@ async def _worker(settings: Settings, sockets: _Sockets, counters: Counters) -> 
         elsewhere=elsewhere.configured(settings),
     )
     key = keys.node_key(settings.home)
-    desk = assemble(store, administration, key=key, site=lambda: _site(settings, key))
-    server = TcpServer(Answerer(store, counters, Transport.TCP, desk))
+    desk = assemble(store, administration, key=key, site=lambda: _site(settings, key), colleagues=colleagues)
+    server = TcpServer(Answerer(store, counters, Transport.TCP, desk, colleagues))
     http = HttpService(settings.home, store, administration, counters, node_prefix=node_prefix, tls=_tls(settings))
     with contextlib.closing(udp):
         restraint = Restraint(settings.resolver_rate_limit, settings.resolver_amplification)
         async with server.serving(tcp), http.serving(web):
             with serve_udp(
-                udp, Answerer(store, counters, Transport.UDP, desk), restraint, memory=settings.resolver_memory
+                udp,
+                Answerer(store, counters, Transport.UDP, desk, colleagues),
+                restraint,
+                memory=settings.resolver_memory,
             ):
                 log.info("resolving", host=settings.host, port=settings.handle_port)
                 yield
@@ -176,6 +186,7 @@ def _allow_connections() -> None:
 async def _workers(settings: Settings, memory: Memory, health: ops.Health) -> AsyncIterator[None]:
     """The workers as processes; one that dies is started again."""
     context = multiprocessing.get_context("spawn")  # LMDB does not survive a fork
+    folder = Path(tempfile.mkdtemp(prefix="gongfu-resolver-"))  # a Unix socket's path must be short; for this user only
     running: dict[int, BaseProcess] = {}
 
     async def keep() -> None:
@@ -186,7 +197,7 @@ async def _workers(settings: Settings, memory: Memory, health: ops.Health) -> As
                     log.error("a worker died and is started again", worker=number, exit_code=worker.exitcode)
                 if worker is None or worker.exitcode is not None:
                     Counters(memory, number).serving = False
-                    running[number] = context.Process(target=work, args=(settings, memory, number), daemon=True)
+                    running[number] = context.Process(target=work, args=(settings, memory, number, folder), daemon=True)
                     running[number].start()
             serving = sum(Counters(memory, number).serving for number in running)
             health.set("listening", serving == settings.resolver_workers, f"{serving} of {settings.resolver_workers}")
@@ -201,6 +212,7 @@ async def _workers(settings: Settings, memory: Memory, health: ops.Health) -> As
             worker.terminate()
         for worker in running.values():
             await asyncio.to_thread(worker.join)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Counted:

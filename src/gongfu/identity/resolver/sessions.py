@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 import threading
 import time
 from collections import OrderedDict
@@ -13,6 +12,7 @@ from gongfu.identity.handle import wire
 from gongfu.identity.handle.errors import SessionKeyWrong, SessionOver, SessionReplayed
 from gongfu.identity.handle.session_keys import SessionKey
 from gongfu.identity.resolver.administration import Administrator
+from gongfu.identity.resolver.colleagues import ALONE, Colleagues
 from gongfu.kernel.i18n import mark
 
 LONGEST = 86_400.0
@@ -64,8 +64,11 @@ class Session:
 class Sessions:
     """Safe to use from several threads."""
 
-    def __init__(self, *, most: int = MOST, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, most: int = MOST, clock: Callable[[], float] = time.monotonic, colleagues: Colleagues = ALONE
+    ) -> None:
         self._most = most
+        self._colleagues = colleagues
         self._clock = clock
         self._open: OrderedDict[int, Session] = OrderedDict()
         self._lock = threading.Lock()
@@ -76,9 +79,7 @@ class Sessions:
     def begin(self, key: SessionKey | None, identity: wire.Reference, timeout: int) -> Session:
         """A new session that ends ``timeout`` seconds after it was used last; 0 is as long as may be."""
         with self._lock:
-            number = secrets.randbelow(2**31 - 1) + 1
-            while number in self._open:
-                number = secrets.randbelow(2**31 - 1) + 1
+            number = self._colleagues.new_number(self._open)
             session = Session(number, key, identity, min(timeout or LONGEST, LONGEST))
             session.used = self._clock()
             self._open[number] = session

@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import cast
 
 import structlog
@@ -21,6 +22,7 @@ import structlog
 from gongfu.identity.handle import wire
 from gongfu.identity.handle.codes import MAX_MESSAGE, EnvelopeFlag, OpFlag, ResponseCode
 from gongfu.identity.handle.errors import Malformed
+from gongfu.identity.resolver import colleagues
 from gongfu.identity.resolver.answers import Answerer, Silence, begins, waits
 from gongfu.identity.resolver.changes import Underway
 from gongfu.identity.resolver.counters import Transport
@@ -75,12 +77,19 @@ class TcpServer:
         """Serve ``sock`` while the block runs; then let begun messages end and close the rest."""
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: _Connection(self, loop), sock=sock, backlog=_BACKLOG)
+        own = self.answerer.colleagues.own
+        handed: asyncio.Server | None = None
+        if own is not None:
+            own.unlink(missing_ok=True)
+            handed = await loop.create_unix_server(lambda: _Connection(self, loop), str(own), backlog=_BACKLOG)
         watching = loop.create_task(self._watch(loop))
         try:
             yield
         finally:
             self.stopping = True
             server.close()
+            if handed is not None:
+                handed.close()
             for connection in list(self.connections):
                 connection.leave()
             if self.connections:
@@ -191,7 +200,9 @@ class _Connection(asyncio.Protocol):
                 message = self._next()
                 if message is None:
                     break
-                self._performing = self._loop.create_task(self._perform(*message))
+                holder = self._server.answerer.colleagues.holder(message[0].session)
+                work = self._perform(*message) if holder is None else self._hand_over(holder, *message)
+                self._performing = self._loop.create_task(work)
                 self.deadline = math.inf
                 return
         except (Malformed, Silence):
@@ -268,6 +279,20 @@ class _Connection(asyncio.Protocol):
     async def _beside(self, answers: Iterator[bytes]) -> bytes | None:
         """The next answer, made in a thread: as many wait for the same commit as there are threads."""
         return await self._loop.run_in_executor(self._server.pool, next, answers, None)
+
+    async def _hand_over(self, holder: Path, envelope: wire.Envelope, payload: bytes) -> None:
+        """Lets another worker go on with this connection; if it is not there, says here that it has no such session."""
+
+        def waiting() -> bytes:
+            octets = b"".join((wire.encode_envelope(envelope), payload, self._octets, *self._parts))
+            self._octets, self._parts, self._came = b"", [], 0
+            self._performing, self._begun = None, False
+            return octets
+
+        try:
+            await colleagues.join(self.transport, holder, waiting, lambda: self.connection_lost(None))
+        except OSError:
+            await self._perform(envelope, payload)
 
     async def _on_disk(self, change: Underway) -> None:
         """Return when it is known what became of ``change``."""
