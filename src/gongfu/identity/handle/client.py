@@ -53,6 +53,8 @@ class Question:
         self._asked = wire.ResolveRequest(handle, tuple(indexes), tuple(types))
         self._envelope, self._payload = wire.resolve_message(self._asked, self._number, flags)
         self._assembly: fragments.Assembly | None = None
+        self.cut = False
+        """Whether the server said that its answer comes over TCP only."""
 
     @property
     def packets(self) -> list[bytes]:
@@ -72,6 +74,9 @@ class Question:
                 return None
             payload = packet[wire.ENVELOPE.size :]
             if envelope.flags & EnvelopeFlag.TRUNCATED:
+                if fragments.is_cut(envelope, payload):
+                    self.cut = True
+                    return None
                 self._assembly = self._assembly or fragments.Assembly(envelope)
                 whole = self._assembly.add(envelope, payload)
                 return None if whole is None else wire.decode_payload(envelope, whole)
@@ -162,6 +167,8 @@ def _ask_udp(question: Question, host: str, port: int, deadline: float) -> wire.
                     sock.settimeout(left)
                     if (answer := question.datagram(sock.recv(MAX_PACKET + 1))) is not None:
                         return answer
+                    if question.cut:
+                        return None
             except TimeoutError:
                 continue
             except ConnectionRefusedError:  # nothing listens on UDP there; perhaps on TCP
@@ -200,7 +207,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         message = self._question.datagram(data)
-        if message is not None and not self.answer.done():
+        if (message is not None or self._question.cut) and not self.answer.done():
             self.answer.set_result(message)
 
     def error_received(self, exc: Exception) -> None:

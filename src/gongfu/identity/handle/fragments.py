@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from gongfu.identity.handle.codes import MAX_PACKET, EnvelopeFlag
 from gongfu.identity.handle.errors import Malformed
-from gongfu.identity.handle.wire import ENVELOPE, Envelope, encode_envelope
+from gongfu.identity.handle.wire import ENVELOPE, HEADER, Envelope, encode_envelope
 from gongfu.kernel.i18n import mark
 
 PIECE = MAX_PACKET - ENVELOPE.size
@@ -48,3 +48,11 @@ class Assembly:
         self._payload[start : start + len(piece)] = piece
         self._missing.discard(envelope.sequence)
         return None if self._missing else bytes(self._payload)
+
+
+def is_cut(envelope: Envelope, payload: bytes) -> bool:
+    """Whether a truncated packet says that the answer is too long for UDP: nothing but a header, see ``limiting.cut``.
+
+    Pieces of a message are as long as packets allow, so that no server sends this as one.
+    """
+    return not envelope.sequence and len(payload) <= HEADER.size < envelope.length

@@ -123,6 +123,8 @@ class _Attempt:
     query: Query
     number: int = field(default_factory=lambda: secrets.randbits(32))
     foreign: bool = False
+    cut: bool = False
+    """The server said that its answer comes over TCP only."""
     assembly: fragments.Assembly | None = None
 
     def datagram(self, packet: bytes) -> wire.Message | None:
@@ -135,6 +137,9 @@ class _Attempt:
             payload: bytes | None = packet[wire.ENVELOPE.size :]
             assert payload is not None
             if envelope.flags & EnvelopeFlag.TRUNCATED:
+                if fragments.is_cut(envelope, payload):
+                    self.cut = True
+                    return None
                 self.assembly = self.assembly or fragments.Assembly(envelope)
                 payload = self.assembly.add(envelope, payload)
             return None if payload is None else wire.decode_payload(envelope, payload)
@@ -149,7 +154,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         message = self._attempt.datagram(data)
-        if message is not None and not self.answer.done():
+        if (message is not None or self._attempt.cut) and not self.answer.done():
             self.answer.set_result(message)
 
     def error_received(self, exc: Exception) -> None:
