@@ -87,7 +87,7 @@ def test_counting_prefixes_does_not_disturb_the_counters_of_requests() -> None:
     st.dictionaries(st.text(max_size=5), st.integers(0, 10)), st.dictionaries(st.text(max_size=5), st.integers(0, 10))
 )
 def test_a_day_is_spent_exactly_when_the_limit_is_reached(today: dict[str, int], limits: dict[str, int]) -> None:
-    found = usage.spent(usage.Usage(0, "2026-11-20", today), lambda name: limits.get(name, 0))
+    found = usage.spent(usage.Usage(0, "2026-11-20", today), limits)
     for name, number in today.items():
         limit = limits.get(name, 0)
         assert (name in found) == (name != "*" and limit > 0 and number >= limit)
@@ -114,9 +114,9 @@ def test_whoever_resolves_beyond_the_days_quota_is_answered_603_until_the_next_d
         return message.header.response
 
     assert [asked() for _ in range(3)] == [ResponseCode.SUCCESS] * 3
-    book.mark(usage.spent(book.add_up(NOON), lambda _prefix: 3))
+    book.mark(usage.spent(book.add_up(NOON), {"88.118.1": 3}))
     assert [asked(), asked()] == [ResponseCode.DAILY_LIMIT] * 2
     midnight = book.add_up(NOON.replace(day=21, hour=0))
-    book.mark(usage.spent(midnight, lambda _prefix: 3))
+    book.mark(usage.spent(midnight, {"88.118.1": 3}))
     assert asked() == ResponseCode.SUCCESS
     assert midnight.total == {"88.118.1": 3}, "what was refused is not counted"

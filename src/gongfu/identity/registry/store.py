@@ -285,6 +285,11 @@ class IdentifierStore:
         stored = self._environment.read(lambda txn: _get(txn, prefix.encode().upper(), self._limits))
         return Limits(*_LIMITS.unpack(stored)) if stored else Limits()
 
+    def daily_limits(self) -> dict[str, int]:
+        """Daily resolutions of every prefix that has a quota, by its key; 0 means no limit."""
+        found = self._environment.read(lambda txn: [(bytes(k), bytes(v)) for k, v in txn.cursor(db=self._limits)])
+        return {key.decode(): _LIMITS.unpack(stored)[1] for key, stored in found}
+
     def set_limits(self, prefix: str, limits: Limits) -> None:
         """Quotas of ``prefix`` from now on, for every process; the store keeps them and does not enforce them."""
         packed = _LIMITS.pack(limits.registrations, limits.daily_resolutions)

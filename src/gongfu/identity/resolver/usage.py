@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from ctypes import Array, c_uint64
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 FILE = "usage.json"
 SLOTS = 4096
@@ -89,22 +90,30 @@ def _counting(
 
 
 class Book:
-    """Adds up all tables; carries day and totals over a restart."""
+    """Adds up all tables; carries day and totals over a restart.
+
+    It runs beside the thread that answers UDP, and what it holds the interpreter for, questions wait: so names are read
+    once, and numbers taken all together.
+    """
 
     def __init__(self, memory: Array[c_uint64], tables: list[int], kept: Usage | None = None) -> None:
         """``tables`` are the bases of the workers' tables, ``kept`` is what the file said."""
         self._memory = memory
+        words = np.frombuffer(memoryview(memory).cast("B"), np.uint64)
+        self._rows = [words[base : base + TABLE].reshape(SLOTS, _WORDS) for base in tables]
         self._tables = tables
+        self._names: list[list[str]] = [[] for _ in tables]
         self._seen: dict[str, int] = {}
         self._kept = kept
+        self._marked: tuple[frozenset[str], int] = (frozenset(), 0)
 
     def add_up(self, moment: dt.datetime) -> Usage:
         """The state at ``moment``, which is local time with its zone."""
         raw: dict[str, int] = {}
-        for base in self._tables:
-            for key, row in _rows(self._memory, base):
-                name = key.decode("ascii", "replace")
-                raw[name] = raw.get(name, 0) + self._memory[row + _COUNT]
+        for names, rows, base in zip(self._names, self._rows, self._tables, strict=True):
+            names += [key.decode("ascii", "replace") for key, _ in _rows(self._memory, base, len(names))]
+            for name, number in zip(names, rows[: len(names), _COUNT].tolist(), strict=True):
+                raw[name] = raw.get(name, 0) + number
         before, day = self._kept, moment.date().isoformat()
         new = {name: number - self._seen.get(name, 0) for name, number in raw.items()}
         elapsed = moment.timestamp() - before.at if before and self._seen else 0.0
@@ -119,15 +128,20 @@ class Book:
         return self._kept
 
     def mark(self, spent: frozenset[str]) -> None:
-        """Workers refuse the prefixes in ``spent`` from now on, and no other."""
-        for base in self._tables:
-            for key, row in _rows(self._memory, base):
-                self._memory[row + _MARK] = key.decode("ascii", "replace") in spent
+        """Workers refuse the prefixes in ``spent`` from now on, and no other; as far as :meth:`add_up` saw them."""
+        marked = spent, sum(map(len, self._names))
+        if marked == self._marked:
+            return
+        self._marked = marked
+        for names, rows in zip(self._names, self._rows, strict=True):
+            rows[: len(names), _MARK] = [name in spent for name in names]
 
 
-def spent(usage: Usage, daily_limit: Callable[[str], int]) -> frozenset[str]:
-    """Prefixes that were resolved as often as ``daily_limit`` allows in a day; 0 allows everything."""
-    return frozenset(name for name, number in usage.today.items() if name != "*" and 0 < daily_limit(name) <= number)
+def spent(usage: Usage, daily_limits: Mapping[str, int]) -> frozenset[str]:
+    """Prefixes that were resolved as often as ``daily_limits`` allow in a day; 0 allows everything."""
+    return frozenset(
+        name for name, limit in daily_limits.items() if name != "*" and 0 < limit <= usage.today.get(name, 0)
+    )
 
 
 def read(folder: Path) -> Usage | None:
@@ -145,9 +159,9 @@ def write(folder: Path, usage: Usage) -> None:
     made.replace(folder / FILE)
 
 
-def _rows(memory: Array[c_uint64], base: int) -> Iterator[tuple[bytes, int]]:
-    """Key and place of every row in use."""
-    for row in range(base, base + TABLE, _WORDS):
+def _rows(memory: Array[c_uint64], base: int, known: int = 0) -> Iterator[tuple[bytes, int]]:
+    """Key and place of every row in use but the first ``known``."""
+    for row in range(base + known * _WORDS, base + TABLE, _WORDS):
         first = memory[row]
         if not first:
             return
