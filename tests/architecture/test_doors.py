@@ -16,7 +16,7 @@ DOORS = {
     "kernel.tasks": {"services", "models", "worker"},
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
     "network.drivers": {"contract", "pacing", "registry"},
-    "network.gateway": {"config"},
+    "network.gateway": {"asking", "config"},
     "network.models": {"library", "types"},
     "identity.handle": {
         "admin_record",

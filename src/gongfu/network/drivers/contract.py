@@ -172,7 +172,11 @@ class WritingFeed(Feed, Protocol):
 
 
 class FeedDriver(Protocol):
-    """The module ``gongfu.network.drivers.<name>.driver`` of a fed driver."""
+    """The module ``gongfu.network.drivers.<name>.driver`` of a fed driver.
+
+    Two functions more may be there. ``points(device, messages)`` lists what messages hold, as *browse* promises;
+    ``open_ear(device)`` is a feed for listening beside the running one, where two of ``open_feed`` would share state.
+    """
 
     def open_feed(self, device: DeviceConfig) -> Feed:
         """A feed for ``device``; raises :class:`BadConfiguration`."""

@@ -8,6 +8,7 @@
 | source time more than 300 s ahead, or before 1990 | arrival time, *uncertain* |
 | source time 0 | arrival time |
 
+A tag with a dead-band or an interval of its own keeps fewer, see :mod:`gongfu.network.gateway.thinning`.
 Past times are kept: late readings and replays are normal.
 """
 
@@ -24,6 +25,7 @@ from gongfu.kernel.events import EventKind
 from gongfu.kernel.readings import Quality, Readings, TextReading
 from gongfu.network.drivers.contract import Sample
 from gongfu.network.gateway.config import TagConfig
+from gongfu.network.gateway.thinning import Thinner, thinner
 
 EARLIEST = 631_152_000_000_000
 """1990-01-01 UTC in microseconds: older source times are unset clocks."""
@@ -85,13 +87,14 @@ class Finding(msgspec.Struct, frozen=True):
     detail: str
 
 
-class _Tag(msgspec.Struct, frozen=True, gc=False):
+class _Tag(msgspec.Struct, frozen=True):
     name: str
     text: bool
     scale: float
     offset: float
     low: float
     high: float
+    thin: Thinner | None
 
 
 class Checker:
@@ -106,6 +109,7 @@ class Checker:
                 offset=tag.offset,
                 low=-math.inf if tag.low is None else tag.low,
                 high=math.inf if tag.high is None else tag.high,
+                thin=thinner(tag),
             )
             for tag in tags
         }
@@ -134,6 +138,8 @@ class Checker:
                 time = arrived
             if tag.text:
                 text, well = _text(sample.value)
+                if tag.thin is not None and not tag.thin.keep_text(text, time, max(quality, well)):
+                    continue
                 into.texts.append(TextReading(sample.series, time, text, max(quality, well)))
                 into.size += 60 + 2 * len(text)
                 continue
@@ -147,6 +153,8 @@ class Checker:
                     findings.append(Finding(EventKind.OUT_OF_RANGE, f"{tag.name} = {value:g}"))
             elif outside:
                 outside.discard(sample.series)
+            if tag.thin is not None and not tag.thin.keep(value, time, quality):
+                continue
             into.series.append(sample.series)
             into.times.append(time)
             into.values.append(value)

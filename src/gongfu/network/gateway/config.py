@@ -26,6 +26,14 @@ class TagConfig(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     """Range of the type, in engineering units; outside it a value is stored as *uncertain*."""
+    deadband: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """A value that moved by no more than this since the last one that was kept is left out; 0 keeps all."""
+    percent: bool = False
+    """The dead-band is in percent: of ``low`` … ``high``, or without both of the last value that was kept."""
+    silence: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    """Seconds after which an unmoved value is kept all the same: a frozen value still reports."""
+    interval: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    """Seconds between two values that are kept, when that is longer than the device's interval."""
 
 
 class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,6 +62,11 @@ class Devices:
     def __len__(self) -> int:
         return len(self._running)
 
+    def configuration(self, device: int) -> DeviceConfig | None:
+        """How a device is configured, None when this gateway does not run it."""
+        running = self._running.get(device)
+        return running.config if running else None
+
     def sinks(self) -> list[DeviceSink]:
         """The sink of each device."""
         return [running.sink for running in self._running.values()]

@@ -19,6 +19,7 @@ from gongfu.kernel import bus, ops, process
 from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.settings import Settings
 from gongfu.network.gateway.config import Status
+from gongfu.network.gateway.desk import Desk
 from gongfu.network.gateway.devices import Devices
 from gongfu.network.gateway.ingress import Ingress, ensure
 from gongfu.network.gateway.outlet import Outlet
@@ -82,6 +83,7 @@ async def serve(settings: Settings, stopping: asyncio.Event, health: ops.Health)
         asyncio.create_task(devices.run(), name="devices"),
         asyncio.create_task(_flush(devices, outlet, ingress, health), name="flush"),
         asyncio.create_task(_hear(devices, ingress), name="ingress"),
+        asyncio.create_task(Desk(settings.node, client, devices.configuration).run(), name="desk"),
     ]
     stop = asyncio.create_task(stopping.wait())
     try:
@@ -90,7 +92,7 @@ async def serve(settings: Settings, stopping: asyncio.Event, health: ops.Health)
             task.result()  # a fault of ours: end with its traceback, the supervisor starts us again
     finally:
         stop.cancel()
-        await _cancel(*tasks[:3])
+        await _cancel(*tasks[:3], tasks[4])
         await _drain(devices, outlet, states, ingress)
         await _cancel(tasks[3])
         REGISTRY.unregister(figures)

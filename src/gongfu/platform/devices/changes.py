@@ -9,6 +9,7 @@ from gongfu.kernel.i18n import mark
 from gongfu.network.drivers import registry as drivers
 from gongfu.network.gateway.config import DeviceConfig
 from gongfu.network.models import library
+from gongfu.platform.devices import versions
 from gongfu.platform.devices.models import Device, Outbox, Place, Tag
 from gongfu.platform.devices.rules import LifeState
 from gongfu.platform.devices.services import TagDraft, give_identifier, separate_secrets, tags_of_type
@@ -21,9 +22,11 @@ def check_options(driver: str, options: object) -> None:
     drivers.complete(DeviceConfig(device=0, org=0, org_code="", name="", driver=driver, options=options))
 
 
-def save_device(device: Device, _user: User, is_new: bool) -> None:
-    """Store a device from a form or the API. A new one is in service and gets the tags of its type."""
+def save_device(device: Device, user: User, is_new: bool) -> None:
+    """Store a device from the API. A new one is in service and gets the tags of its type."""
+    versions.require_direct(device.organisation, user)
     separate_secrets(device)
+    kept = None if is_new else versions.fresh(device)
     if is_new:
         device.life = LifeState.IN_SERVICE.value
         device.save()
@@ -39,6 +42,7 @@ def save_device(device: Device, _user: User, is_new: bool) -> None:
         if device.identifier:
             give_identifier(device)
     device.tell_gateway()
+    versions.keep(device, user, before=kept)
 
 
 def _check_same_owner(before: Device, after: Device) -> None:
@@ -58,18 +62,24 @@ def remove_device(device: Device, _user: User) -> None:
     device.delete()
 
 
-def save_tag(tag: Tag, _user: User, _is_new: bool) -> None:
+def save_tag(tag: Tag, user: User, _is_new: bool) -> None:
     """Store a tag and tell the gateway."""
+    versions.require_direct(tag.device.organisation, user)
+    kept = versions.fresh(tag.device)
     tag.organisation = tag.device.organisation
     tag.save()
     tag.device.tell_gateway()
+    versions.keep(tag.device, user, before=kept)
 
 
-def remove_tag(tag: Tag, _user: User) -> None:
+def remove_tag(tag: Tag, user: User) -> None:
     """Delete a tag and tell the gateway; its readings stay in the store."""
     device = tag.device
+    versions.require_direct(device.organisation, user)
+    kept = versions.fresh(device)
     tag.delete()
     device.tell_gateway()
+    versions.keep(device, user, before=kept)
 
 
 def save_place(place: Place, _user: User, _is_new: bool) -> None:

@@ -154,6 +154,27 @@ class Tag(OwnedModel):
     low = models.FloatField(_("Lowest plausible value"), null=True, blank=True)
     high = models.FloatField(_("Highest plausible value"), null=True, blank=True)
 
+    deadband = models.FloatField(
+        _("Dead-band"),
+        default=0.0,
+        validators=[MinValueValidator(0)],
+        help_text=_("A value that moved by no more than this is not stored; 0 stores all."),
+    )
+    percent = models.BooleanField(_("Dead-band in percent"), default=False)
+    silence = models.FloatField(
+        _("Longest silence (s)"),
+        default=60.0,
+        validators=[MinValueValidator(0.001)],
+        help_text=_("After so long a value within the dead-band is stored all the same."),
+    )
+    interval = models.FloatField(
+        _("Interval of its own (s)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.001)],
+        help_text=_("Seconds between two stored values, when longer than the device's."),
+    )
+
     class Meta:
         verbose_name = _("tag")
         verbose_name_plural = _("Tags")
@@ -168,6 +189,62 @@ class Tag(OwnedModel):
 
     def __str__(self) -> str:
         return self.name_en if self.name_en and _is_english() else self.name
+
+
+class Version(OwnedModel):
+    """The whole configuration of a device as somebody made it, or proposes to make it."""
+
+    class State(models.TextChoices):
+        """Whether it was ever in force."""
+
+        APPLIED = "applied", _("Applied")
+        PROPOSED = "proposed", _("Proposed")
+        REFUSED = "refused", _("Turned down")
+
+    device = models.ForeignKey(
+        Device, models.CASCADE, null=True, blank=True, related_name="versions", verbose_name=_("Device")
+    )
+    """None while a new device is only proposed."""
+    key = models.CharField(_("Key"), max_length=64)
+    number = models.PositiveIntegerField(_("Version"), default=0)
+    """1, 2, … within a device; 0 while it is proposed."""
+    base = models.PositiveIntegerField(default=0)
+    """The version a proposal was made from; 0 for a new device."""
+    state = models.CharField(_("State"), max_length=10, choices=State.choices, default=State.APPLIED)
+    document = models.TextField(_("Configuration"))
+    """Canonical JSON of :class:`gongfu.platform.devices.document.DeviceDocument`, without passwords."""
+    secret_options = models.JSONField(default=dict, blank=True, editable=False)
+    """Passwords that come with a proposal; gone once it is decided."""
+    why = models.CharField(_("Why"), max_length=500, blank=True)
+    actor = models.CharField(_("Who"), max_length=150)
+    decided_by = models.CharField(_("Decided by"), max_length=150, blank=True)
+    decided_at = models.DateTimeField(_("Decided"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("configuration version")
+        verbose_name_plural = _("Configuration versions")
+        ordering = ("-pk",)
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["device", "-number"], name="version_of_device"),
+            models.Index(fields=["organisation", "state"], name="version_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} v{self.number}" if self.number else self.key
+
+
+class Approval(OwnedModel):
+    """An organisation in which changes of devices take effect only when a second person agrees."""
+
+    class Meta:
+        verbose_name = _("approval of changes")
+        verbose_name_plural = _("Approval of changes")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint("organisation", name="approval_once_in_organisation")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.organisation)
 
 
 class Outbox(models.Model):

@@ -23,6 +23,7 @@ from gongfu.network.drivers import registry as drivers
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
 from gongfu.network.models import library
 from gongfu.network.models.types import DeviceType, TagType
+from gongfu.platform.devices import versions
 from gongfu.platform.devices.errors import KeyTaken
 from gongfu.platform.devices.models import Device as Device  # for the modules above
 from gongfu.platform.devices.models import Outbox, Place
@@ -130,6 +131,7 @@ def create_device(actor: User | str, organisation: Organisation, draft: DeviceDr
         Tag.objects.bulk_create(tags_of_type(device, model, draft.tags))
         give_identifier(device)
         device.tell_gateway()
+        versions.keep(device, actor)
         audit.record(actor, "create", device, after={"key": device.key, "type": device.type, "driver": device.driver})
     return device
 
@@ -153,7 +155,7 @@ def enter_device(actor: User | str, organisation: Organisation, draft: DeviceDra
         return create_device(actor, organisation, draft)
     model = library.type_by_id(draft.type)
     with transaction.atomic():
-        before = audit.state(device)
+        before, kept = audit.state(device), versions.fresh(device)
         device.driver, device.options, device.interval = draft.driver, draft.options, draft.interval
         device.gateway, device.life = draft.gateway, LifeState.IN_SERVICE.value
         separate_secrets(device)
@@ -167,6 +169,7 @@ def enter_device(actor: User | str, organisation: Organisation, draft: DeviceDra
             update_fields=["name", "kind", "unit", "address", "scale", "offset", "position"],
         )
         device.tell_gateway()
+        versions.keep(device, actor, before=kept)
         audit.record(actor, "change", device, before=before, after=audit.state(device))
     return device
 
@@ -273,6 +276,10 @@ def configuration(device: Device) -> DeviceConfig | None:
                 offset=tag.offset,
                 low=tag.low,
                 high=tag.high,
+                deadband=tag.deadband,
+                percent=tag.percent,
+                silence=tag.silence,
+                interval=tag.interval,
             )
             for tag in device.tags.all()
         ],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from gongfu.network.drivers.contract import Feed, FeedSink, Message, Sample
-from gongfu.network.drivers.mqtt.payload import Malformed, Mapping
+from gongfu.network.drivers.contract import Feed, FeedSink, Message, Point, Sample
+from gongfu.network.drivers.mqtt.payload import Malformed, Mapping, fields
 from gongfu.network.gateway.config import DeviceConfig
 from gongfu.network.gateway.topics import check_filter
 
@@ -41,6 +41,12 @@ class JsonFeed:
 def open_feed(device: DeviceConfig) -> Feed:
     """A feed for ``device``; raises ``BadConfiguration`` for a topic outside its organisation's."""
     return JsonFeed(device)
+
+
+def points(device: DeviceConfig, messages: Sequence[Message]) -> list[Point]:
+    """The fields of what was heard, each address once; ``detail`` is its last value."""
+    found = {point.address: point for message in messages for point in fields(message.payload)}
+    return [found[address] for address in sorted(found)]
 
 
 def topic_filter(device: DeviceConfig) -> str:

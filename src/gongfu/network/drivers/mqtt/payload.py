@@ -15,13 +15,16 @@ import msgspec
 
 from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
-from gongfu.network.drivers.contract import Sample
+from gongfu.network.drivers.contract import Point, Sample
 from gongfu.network.gateway.config import TagConfig
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 BATCH_LIMIT = 100_000
 """Elements of one array."""
+FIELD_LIMIT = 1000
+DEPTH_LIMIT = 16
+"""How many fields of a message are told, and how deep they may lie."""
 
 
 class Malformed(Invalid):
@@ -93,6 +96,36 @@ class Mapping:
             elif value is not _MISSING:
                 samples.append(Sample(series, None, time))
         return samples
+
+
+def fields(payload: bytes) -> list[Point]:
+    """Every number, text and boolean in ``payload`` with the address that finds it; nothing when it is no JSON.
+
+    Of a batch the last element counts.
+    """
+    try:
+        document: Json = _decode(payload)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        return []
+    if isinstance(document, list):
+        document = document[-1] if document else None
+    found: list[Point] = []
+    _collect(document, "", found, 0)
+    return found
+
+
+def _collect(here: Json, address: str, into: list[Point], depth: int) -> None:
+    if len(into) >= FIELD_LIMIT or depth > DEPTH_LIMIT:
+        return
+    if isinstance(here, dict):
+        for name, value in here.items():
+            _collect(value, f"{address}/{name.replace('~', '~0').replace('/', '~1')}", into, depth + 1)
+    elif isinstance(here, list):
+        for number, value in enumerate(here):
+            _collect(value, f"{address}/{number}", into, depth + 1)
+    elif here is not None:
+        name = address.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+        into.append(Point(address=address, name=name, kind=_kind(here), detail=f"{here!s:.80}"))
 
 
 def path(address: str) -> tuple[str, ...]:

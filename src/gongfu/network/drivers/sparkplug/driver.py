@@ -8,9 +8,9 @@ from weakref import WeakValueDictionary
 from gongfu.kernel.errors import Unavailable, packed
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
-from gongfu.network.drivers.contract import BadConfiguration, Feed, FeedSink, Message, Sample
+from gongfu.network.drivers.contract import BadConfiguration, Feed, FeedSink, Message, Point, Sample
 from gongfu.network.drivers.sparkplug.edge import EdgeNode, Kind, Said
-from gongfu.network.drivers.sparkplug.wire import NAMESPACE, DataType, Metric, typed
+from gongfu.network.drivers.sparkplug.wire import BDSEQ, NAMESPACE, DataType, Metric, typed
 from gongfu.network.gateway.config import DeviceConfig
 from gongfu.network.gateway.topics import check_filter
 
@@ -23,7 +23,7 @@ _edge_nodes: WeakValueDictionary[tuple[str, str], EdgeNode] = WeakValueDictionar
 class SparkplugFeed:
     """One device of an edge node, or the edge node itself."""
 
-    def __init__(self, device: DeviceConfig) -> None:
+    def __init__(self, device: DeviceConfig, node: EdgeNode | None = None) -> None:
         options = device.options
         group = str(options.get("group") or device.org_code)
         if group != device.org_code:
@@ -55,8 +55,10 @@ class SparkplugFeed:
         self._series: dict[str, list[int]] = {}
         for tag in device.tags:
             self._series.setdefault(tag.address, []).append(tag.series)
-        self._node = _edge_nodes.get((group, edge)) or EdgeNode(group, edge)
-        _edge_nodes[group, edge] = self._node
+        if node is None:
+            node = _edge_nodes.get((group, edge)) or EdgeNode(group, edge)
+            _edge_nodes[group, edge] = node
+        self._node = node
 
     def recall(self, message: Message) -> None:
         """Learn names and aliases from the last birth."""
@@ -98,6 +100,36 @@ class SparkplugFeed:
 def open_feed(device: DeviceConfig) -> Feed:
     """A feed for ``device``; raises ``BadConfiguration``."""
     return SparkplugFeed(device)
+
+
+def open_ear(device: DeviceConfig) -> Feed:
+    """A feed that shares nothing with the one that runs: a rebirth request of that one must not get lost here."""
+    return SparkplugFeed(device, EdgeNode("", ""))
+
+
+def points(device: DeviceConfig, messages: Sequence[Message]) -> list[Point]:
+    """The metrics in ``messages`` of the device, or of the edge node when the options name no device."""
+    wanted = str(device.options.get("device", ""))
+    node = EdgeNode("", "")
+    found: dict[str, Point] = {}
+    for message in messages:
+        said = node.hear(message)
+        if said is None or said.device != wanted:
+            continue
+        for metric in said.metrics:
+            if metric.name and metric.name != BDSEQ and not metric.name.startswith("Node Control/"):
+                found[metric.name] = _point(metric)
+    return [found[name] for name in sorted(found)]
+
+
+def _point(metric: Metric) -> Point:
+    value = None if metric.is_null else typed(metric.value, metric.datatype)
+    kind = "boolean" if metric.datatype == DataType.BOOLEAN else "text" if isinstance(value, str) else "number"
+    if isinstance(value, bytes) or metric.datatype in (DataType.DATASET, DataType.TEMPLATE):
+        kind = ""
+    name = DataType(metric.datatype).name if metric.datatype in DataType.__members__.values() else ""
+    detail = name.lower() if value is None or isinstance(value, bytes) else f"{name.lower()} {value!s:.80}"
+    return Point(address=metric.name, name=metric.name.rpartition("/")[2], kind=kind, detail=detail)
 
 
 def _sample(series: int, metric: Metric, sent: int | None, stored: int) -> Sample:

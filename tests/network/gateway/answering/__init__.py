@@ -1,0 +1,1 @@
+"""A driver that answers questions without a device, for tests of the desk."""
