@@ -16,7 +16,7 @@ DOORS = {
     "kernel.tasks": {"services", "models", "worker"},
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
     "network.drivers": {"contract", "pacing", "registry"},
-    "network.gateway": {"asking", "config"},
+    "network.gateway": {"asking", "config", "tickets"},
     "network.models": {"library", "types"},
     "identity.handle": {
         "admin_record",
@@ -60,7 +60,8 @@ DOORS = {
     "identity.filing": {"services"},
     "identity.escrow": {"services", "archive", "copying", "recovery"},
     "identity.mirror": {"follower", "leader", "reporting", "wire"},
-    "platform.devices": {"services", "models", "sync"},
+    "platform.commands": {"services"},
+    "platform.devices": {"services", "models", "sync", "desk"},
     "data.telemetry": {"services", "overview", "texts"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""

@@ -31,6 +31,7 @@ MODULES = (
     "gongfu.identity.filing",
     "gongfu.identity.escrow",
     "gongfu.platform.devices",
+    "gongfu.platform.commands",
     "gongfu.data.telemetry",
     "gongfu.kernel.tasks",
     "gongfu.kernel.audit",

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from gongfu.kernel import bus, ops, process
 from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.settings import Settings
+from gongfu.network.gateway import tickets
 from gongfu.network.gateway.config import Status
 from gongfu.network.gateway.desk import Desk
 from gongfu.network.gateway.devices import Devices
@@ -83,7 +84,10 @@ async def serve(settings: Settings, stopping: asyncio.Event, health: ops.Health)
         asyncio.create_task(devices.run(), name="devices"),
         asyncio.create_task(_flush(devices, outlet, ingress, health), name="flush"),
         asyncio.create_task(_hear(devices, ingress), name="ingress"),
-        asyncio.create_task(Desk(settings.node, client, devices.configuration).run(), name="desk"),
+        asyncio.create_task(
+            Desk(settings.node, client, devices.configuration, tickets.guard(tickets.key(settings.home))).run(),
+            name="desk",
+        ),
     ]
     stop = asyncio.create_task(stopping.wait())
     try:

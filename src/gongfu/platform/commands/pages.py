@@ -1,0 +1,118 @@
+"""Set-points and commands in the console."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import models
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from gongfu.kernel.accounts import services as accounts
+from gongfu.kernel.accounts.models import User
+from gongfu.kernel.accounts.permissions import can_edit, can_operate, nobody
+from gongfu.kernel.errors import NotFound
+from gongfu.kernel.i18n import mark
+from gongfu.kernel.pages.resource import Column, Permissions, Resource, Section
+from gongfu.platform.commands import services
+from gongfu.platform.commands.models import Command, Setpoint
+from gongfu.platform.commands.rules import State
+
+
+def _lead(request: HttpRequest) -> str:
+    services.settle()
+    user = accounts.user_of(request)
+    waiting = Command.objects.visible_to(user).filter(state=State.PROPOSED.value).count()
+    return ngettext("%(n)s command waits for a second person", "%(n)s commands wait for a second person", waiting) % {
+        "n": waiting
+    }
+
+
+def _save_command(command: Command, user: User, new: bool) -> None:
+    del new
+    if command.setpoint_id is None or not Setpoint.objects.visible_to(user).filter(pk=command.setpoint_id).exists():
+        raise NotFound(mark("There is no set-point {pk}."), pk=command.setpoint_id)
+    services.request(command, user)
+
+
+SETPOINTS: Resource[Setpoint] = Resource(
+    model=Setpoint,
+    room="platform",
+    slug="setpoints",
+    icon="adjustments",
+    columns=[
+        Column("tag"),
+        Column("device"),
+        Column("range", _("Limits")),
+        Column("largest_step", shown=False),
+        Column("second_person"),
+        Column("interlocks", shown=False),
+        Column("organisation"),
+    ],
+    search=["tag__name", "tag__name_en", "tag__key", "device__name", "device__key"],
+    filters=["device", "second_person"],
+    ordering="device",
+    form=[
+        Section(_("What"), ["tag", "address"], _("A tag without a set-point is never written to.")),
+        Section(_("Within what"), ["low", "high", "largest_step", "interlocks"]),
+        Section(_("How"), ["second_person", "within", "tolerance"]),
+    ],
+    permissions=Permissions(add=can_edit, change=can_edit, delete=can_edit),
+    save=lambda setpoint, _user, _new: services.prepare(setpoint),
+    empty=_("Say which tags may be written, and within which limits; then operators can set them from here."),
+)
+
+COMMANDS: Resource[Command] = Resource(
+    model=Command,
+    room="platform",
+    slug="commands",
+    icon="adjustments",
+    columns=[
+        Column("tag_name"),
+        Column("device"),
+        Column("value"),
+        Column("unit"),
+        Column("state"),
+        Column("reason"),
+        Column("created_by"),
+        Column("agreed_by", shown=False),
+        Column("read_back", shown=False),
+        Column("created_at"),
+    ],
+    search=["tag_name", "device__name", "device__key", "reason"],
+    filters=["device", "state"],
+    ordering="-created_at",
+    form=[
+        Section(
+            _("Command"),
+            ["setpoint", "value", "reason"],
+            _("It is checked against limits and interlocks, written, and read back from the machine."),
+        )
+    ],
+    detail=[
+        "device",
+        "tag_name",
+        "value",
+        "unit",
+        "before",
+        "read_back",
+        "state",
+        "problem",
+        "reason",
+        "organisation",
+        "created_by",
+        "agreed_by",
+        "created_at",
+        "valid_until",
+        "sent_at",
+        "settled_at",
+    ],
+    permissions=Permissions(add=can_operate, change=nobody, delete=nobody),
+    save=_save_command,
+    lead=_lead,
+    empty=_("What was written to machines stands here for ever: by whom, why, and what the machine had afterwards."),
+    live=5,
+)
+
+RESOURCES: Sequence[Resource[models.Model]] = (COMMANDS, SETPOINTS)  # type: ignore[assignment]

@@ -1,0 +1,291 @@
+"""The only door to commands: ask for one, agree to one, write it, read it back.
+
+A command is checked twice: when it is asked for, against what never changes (kind and limits), and directly before it
+is written, against the machine as it is then: online, not stale, interlocks, the largest step. Both values come from
+the device itself in that moment, not from memory. Then the gateway gets a ticket for exactly this write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import time
+from functools import partial
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from gongfu.kernel.accounts.models import User
+from gongfu.kernel.audit import services as audit
+from gongfu.kernel.errors import Conflict, GongfuError, Invalid, NotFound, Unavailable, packed
+from gongfu.kernel.i18n import mark
+from gongfu.kernel.readings import Quality
+from gongfu.kernel.settings import settings
+from gongfu.network.drivers import registry
+from gongfu.network.drivers.registry import Capability
+from gongfu.network.gateway import asking, tickets
+from gongfu.network.gateway.asking import Failed, Read, Seen, Write
+from gongfu.network.gateway.config import TagConfig
+from gongfu.platform.commands import rules
+from gongfu.platform.commands.models import Command, Setpoint
+from gongfu.platform.commands.rules import Interlock, State, Value
+from gongfu.platform.devices.desk import ask
+from gongfu.platform.devices.models import Device, Tag
+
+AGREE_WITHIN = dt.timedelta(minutes=15)
+"""How long a second person has; what was wanted then need not be right any more."""
+_LOST_AFTER = dt.timedelta(seconds=90)
+_LOOK_AGAIN = 0.3
+
+log = structlog.get_logger("web")
+
+
+def prepare(setpoint: Setpoint) -> None:
+    """Check and save a set-point; raises :class:`Invalid`."""
+    tag = setpoint.tag
+    setpoint.device = tag.device
+    setpoint.organisation = tag.organisation
+    driver = registry.manifest(tag.device.driver)
+    if Capability.WRITE not in driver.capabilities:
+        raise Invalid(
+            mark("{driver} cannot write to devices."),
+            remedy=mark("Choose a tag of another device."),
+            driver=driver.protocol,
+        )
+    bounds = setpoint.bounds
+    if bounds.low is not None and bounds.high is not None and bounds.low > bounds.high:
+        raise Invalid(mark("The lowest value {low} is above the highest {high}."), low=bounds.low, high=bounds.high)
+    if tag.kind == Tag.Kind.NUMBER and (bounds.low is None or bounds.high is None):
+        raise Invalid(
+            mark("The set-point of {tag} needs a lowest and a highest value."),
+            remedy=mark("Enter what the machine may be given at most."),
+            tag=tag,
+        )
+    interlocks = rules.parse_interlocks(setpoint.interlocks)
+    known = set(tag.device.tags.values_list("key", flat=True))
+    for interlock in interlocks:
+        if interlock.tag not in known:
+            raise Invalid(
+                mark("{device} has no tag {key}."),
+                remedy=mark("Use the key of one of its tags."),
+                device=tag.device,
+                key=interlock.tag,
+            )
+    setpoint.interlocks = "\n".join(map(str, interlocks))
+    setpoint.save()
+
+
+def setpoint_for(user: User, pk: int) -> Setpoint:
+    """The set-point; raises :class:`NotFound` also when it is another organisation's."""
+    found = Setpoint.objects.visible_to(user).select_related("tag", "device", "organisation").filter(pk=pk).first()
+    if found is None:
+        raise NotFound(mark("There is no set-point {pk}."), pk=pk)
+    return found
+
+
+def request(command: Command, user: User) -> None:
+    """Save a new command; it is written after this transaction, or waits for a second person.
+
+    Raises :class:`Invalid` for a value that can never be right, :class:`Conflict` when another one is on its way.
+    """
+    setpoint = command.setpoint
+    if setpoint is None:
+        raise Invalid(mark("The command names no set-point."))
+    tag = setpoint.tag
+    if not command.reason.strip():
+        raise Invalid(mark("A command needs a reason."), remedy=mark("Say why in a sentence."))
+    value = rules.parse_value(tag.kind, command.value)
+    bounds = setpoint.bounds
+    rules.check(value, rules.Bounds(bounds.kind, bounds.low, bounds.high), None)
+    if setpoint.device.life != Device.Life.IN_SERVICE:
+        raise Conflict(
+            mark("{device} is not in service."),
+            remedy=mark("Put it into service first."),
+            device=setpoint.device,
+        )
+    command.organisation = setpoint.organisation
+    command.device = setpoint.device
+    command.tag_name, command.unit, command.value = str(tag), tag.unit, rules.said(value)
+    command.valid_until = timezone.now() + AGREE_WITHIN
+    command.state = State.PROPOSED.value if setpoint.second_person else State.SENDING.value
+    if not setpoint.second_person:
+        _begin(command)
+    command.save()
+    if not setpoint.second_person:
+        transaction.on_commit(partial(carry_out, command.pk))
+
+
+def on_agreed(sender: object, command: Command, **_: object) -> None:
+    """A second person agreed: write it after this transaction. Raises :class:`Conflict`."""
+    del sender
+    _begin(command)
+    transaction.on_commit(partial(carry_out, command.pk))
+
+
+def settle() -> None:
+    """Commands that nobody can be working at any more are settled: too old to agree to, or lost on their way."""
+    now = timezone.now()
+    Command.objects.filter(state=State.PROPOSED.value, valid_until__lt=now).update(
+        state=State.EXPIRED.value, settled_at=now
+    )
+    Command.objects.filter(state=State.SENDING.value, sent_at__lt=now - _LOST_AFTER).update(
+        state=State.UNKNOWN.value,
+        settled_at=now,
+        problem=packed(
+            Unavailable(
+                mark("Gongfu was interrupted while it wrote; whether the value arrived is not known."),
+                remedy=mark("Look at the machine, then write it again if need be."),
+            )
+        ),
+    )
+
+
+def _begin(command: Command) -> None:
+    settle()
+    command.sent_at = timezone.now()
+    if command.valid_until < command.sent_at:
+        raise Conflict(mark("{command} was asked for too long ago."), remedy=mark("Ask for it anew."), command=command)
+    if Command.objects.filter(setpoint=command.setpoint, state=State.SENDING.value).exclude(pk=command.pk).exists():
+        raise Conflict(
+            mark("Another value for {setpoint} is on its way."),
+            remedy=mark("Wait some seconds and look what became of it."),
+            setpoint=command.setpoint,
+        )
+
+
+def carry_out(pk: int) -> None:
+    """Write the command with this key and read it back; what happens is noted on it, nothing is raised."""
+    command = Command.objects.select_related("setpoint__tag__device__organisation").get(pk=pk)
+    try:
+        state, problem = _write(command)
+    except _GatewayFailed as failed:
+        state, problem = State.REFUSED, failed.problem
+    except GongfuError as error:
+        state, problem = State.REFUSED, packed(error, 1000)
+    except Exception as error:
+        log.exception("a command failed", command=pk)
+        state, problem = State.UNKNOWN, packed(error, 1000)
+    with transaction.atomic():
+        fresh = Command.objects.select_for_update().get(pk=pk)
+        if fresh.state != State.SENDING.value:  # it took so long that it was given up meanwhile
+            return
+        before = audit.state(fresh)
+        fresh.state = state.value
+        fresh.before, fresh.read_back = command.before, command.read_back
+        fresh.problem = problem
+        fresh.settled_at = timezone.now()
+        fresh.save()
+        audit.record("gateway", "settle", fresh, before=before, after=audit.state(fresh))
+
+
+class _GatewayFailed(Exception):
+    """The gateway could not answer a question; ``problem`` is its error, packed."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+def _write(command: Command) -> tuple[State, str]:
+    """How it ended, and the packed problem. Raises while nothing was written yet: then it is refused."""
+    setpoint = command.setpoint
+    if setpoint is None:
+        raise Conflict(mark("The set-point was removed meanwhile."))
+    device, tag = setpoint.device, setpoint.tag
+    if device.connection != Device.Connection.ONLINE:
+        raise Conflict(
+            mark("{device} is not online."), remedy=mark("Wait until its gateway reaches it."), device=device
+        )
+    wanted = rules.parse_value(tag.kind, command.value)
+    interlocks = rules.parse_interlocks(setpoint.interlocks)
+    values = _read(setpoint, interlocks)
+    now = values[tag.key]
+    command.before = "" if now is None else rules.said(now)
+    rules.require(interlocks, values)
+    rules.check(wanted, setpoint.bounds, now)
+    raw = rules.raw(wanted, tag.scale, tag.offset)
+    target = _config(tag, setpoint.address or tag.address)
+    ticket = tickets.issue(tickets.key(settings().home), device.pk, target.address, raw)
+    try:
+        answer = ask(
+            device.gateway, Write(device=device.pk, tag=target, value=raw, ticket=ticket, within=setpoint.within)
+        )
+    except Unavailable as error:  # it may have been written all the same
+        return State.UNKNOWN, packed(error, 1000)
+    if isinstance(answer, Failed):
+        return State.FAILED, answer.problem[:1000]
+    return _confirm(command, setpoint, wanted)
+
+
+def _confirm(command: Command, setpoint: Setpoint, wanted: Value) -> tuple[State, str]:
+    tag = setpoint.tag
+    tolerance = setpoint.tolerance
+    if tolerance is None:
+        tolerance = abs(tag.scale) / 2 if tag.scale != 1 else 0.0
+    until = time.monotonic() + setpoint.within
+    read: Value | None = None
+    while True:
+        with contextlib.suppress(GongfuError, _GatewayFailed):
+            read = _read(setpoint, [])[tag.key]
+        command.read_back = "" if read is None else rules.said(read)
+        if rules.arrived(wanted, read, tolerance):
+            return State.CONFIRMED, ""
+        if time.monotonic() > until:
+            break
+        time.sleep(_LOOK_AGAIN)
+    if read is None:
+        error: GongfuError = Unavailable(
+            mark("It was written, but {tag} cannot be read back."), remedy=mark("Look at the machine."), tag=tag
+        )
+    else:
+        error = Conflict(
+            mark("It was written, but {tag} is {read} and not {wanted} after {seconds} s."),
+            remedy=mark("Look whether the machine takes it over later, or refuses it."),
+            tag=tag,
+            read=rules.said(read),
+            wanted=rules.said(wanted),
+            seconds=f"{setpoint.within:g}",
+        )
+    return State.UNCONFIRMED, packed(error, 1000)
+
+
+def _read(setpoint: Setpoint, interlocks: list[Interlock]) -> dict[str, Value | None]:
+    """The values of the set-point's tag and of those of the interlocks now, by key; None for what is not good."""
+    keys = {setpoint.tag.key, *(interlock.tag for interlock in interlocks)}
+    tags = list(setpoint.device.tags.filter(key__in=keys))
+    device = setpoint.device
+    answer = ask(
+        device.gateway,
+        Read(device=device.pk, tags=[_config(tag, tag.address) for tag in tags], within=setpoint.within),
+    )
+    if isinstance(answer, Failed):
+        raise _GatewayFailed(answer.problem[:1000])
+    if not isinstance(answer, Seen):
+        raise Unavailable(mark("The gateway of {device} did not answer what it was asked."), device=device)
+    values: dict[str, Value | None] = dict.fromkeys(keys)
+    for tag, seen in zip(tags, answer.values, strict=True):
+        if seen.quality is Quality.GOOD:
+            values[tag.key] = _value(tag, seen)
+    return values
+
+
+def _value(tag: Tag, seen: asking.Value) -> Value | None:
+    if tag.kind == Tag.Kind.TEXT:
+        return seen.text
+    if tag.kind == Tag.Kind.BOOLEAN:
+        return None if seen.value is None else bool(seen.value)
+    return seen.value
+
+
+def _config(tag: Tag, address: str) -> TagConfig:
+    return TagConfig(
+        series=tag.pk,
+        name=tag.key,
+        address=address,
+        kind=tag.kind,
+        scale=tag.scale,
+        offset=tag.offset,
+        low=tag.low,
+        high=tag.high,
+    )
