@@ -15,9 +15,7 @@ from pymodbus.pdu.register_message import (
 )
 
 from gongfu.kernel.i18n import mark
-from gongfu.kernel.readings import Quality
 from gongfu.network.drivers.contract import (
-    BadConfiguration,
     DeviceUnavailable,
     Identity,
     Point,
@@ -29,7 +27,8 @@ from gongfu.network.drivers.modbus.options import Options
 from gongfu.network.drivers.modbus.pool import NO_UNIT, Connection, Refused
 from gongfu.network.drivers.modbus.refusals import refusal
 from gongfu.network.drivers.modbus.unit import Unit, behind_gateway
-from gongfu.network.drivers.modbus.values import registers_for, truth
+from gongfu.network.drivers.reading import QuietSink, read_in_order
+from gongfu.network.drivers.writing import Value, number, out_of_range, text, truth
 from gongfu.network.gateway.config import TagConfig
 
 _ILLEGAL_FUNCTION = 0x01
@@ -70,21 +69,12 @@ class ModbusSession:
 
     async def read(self, tags: Sequence[TagConfig]) -> Sequence[Sample]:
         """The raw value of each tag; *bad* where the address is wrong or refused."""
-        samples = [Sample(tag.series, None, quality=Quality.BAD) for tag in tags]
-        numbered: list[TagConfig] = []
-        addresses: list[Address] = []
-        for index, tag in enumerate(tags):
-            try:
-                addresses.append(tag_address(tag))
-            except BadConfiguration:
-                continue
-            numbered.append(msgspec.structs.replace(tag, series=index))
-        if numbered:
-            options = msgspec.structs.replace(self._options, time_address="")
-            for sample in await Unit(numbered, options, addresses, self._shared, _Quiet(), urgent=True).read():
-                series = tags[sample.series].series
-                samples[sample.series] = msgspec.structs.replace(sample, series=series)
-        return samples
+        options = msgspec.structs.replace(self._options, time_address="")
+
+        async def read(known: list[TagConfig], addresses: list[Address]) -> Sequence[Sample]:
+            return await Unit(known, options, addresses, self._shared, QuietSink(), urgent=True).read()
+
+        return await read_in_order(tags, tag_address, read)
 
     async def write(self, tag: TagConfig, value: float | bool | str) -> None:
         """Write a coil or holding registers; a single bit of a register leaves its other bits alone."""
@@ -109,7 +99,7 @@ class ModbusSession:
             async with self._shared.changing:
                 await self._write_bit(address, truth(value))
         else:
-            await self._write_registers(address.offset, registers_for(address, value, self._options.encoding))
+            await self._write_registers(address.offset, _registers(address, value, self._options.encoding))
 
     async def _write_registers(self, offset: int, words: list[int]) -> None:
         unit = self._options.unit
@@ -143,10 +133,10 @@ class ModbusSession:
         for _ in range(_LONGEST_IDENTITY):
             answer = await self._ask(ReadDeviceInformationRequest(group, start, dev_id=self._options.unit))
             information: dict[int, object] = getattr(answer, "information", {})
-            for number, data in information.items():
+            for identifier, data in information.items():
                 first = data[0] if isinstance(data, list) else data
                 if isinstance(first, bytes):
-                    objects[number] = first.decode(self._options.encoding, errors="replace").strip("\0 ")
+                    objects[identifier] = first.decode(self._options.encoding, errors="replace").strip("\0 ")
             following = getattr(answer, "next_object_id", 0)
             if getattr(answer, "more_follows", 0) != _MORE_FOLLOWS or following <= start:
                 break
@@ -167,17 +157,11 @@ class ModbusSession:
             raise behind_gateway(self._options.unit, self._shared.place.name, error.code) from error
 
 
-class _Quiet:
-    """A sink for one reading: the samples say which tags are bad."""
-
-    def online(self) -> None:
-        """Known anyway."""
-
-    async def emit(self, samples: Sequence[Sample]) -> None:
-        """Not used: the samples are returned."""
-
-    async def emit_acknowledged(self, samples: Sequence[Sample]) -> None:
-        """Not used: the samples are returned."""
-
-    def malformed(self, detail: str) -> None:
-        """The quality says it."""
+def _registers(address: Address, value: Value, encoding: str) -> list[int]:
+    """The registers of a number or text; raises :class:`Refusal` when it does not fit them."""
+    if address.is_text:
+        return address.encode(text(value, encoding, 2 * address.count), encoding)
+    try:
+        return address.encode(number(value, address.type, whole=not address.type.startswith("float")))
+    except ValueError as error:
+        raise out_of_range(value, address.type) from error
