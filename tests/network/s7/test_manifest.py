@@ -13,7 +13,7 @@ import pytest
 import uvloop
 
 from gongfu.network.drivers import registry
-from gongfu.network.drivers.s7 import driver
+from gongfu.network.drivers.s7 import driver, options
 
 FOLDER = Path(driver.__file__).parent
 
@@ -23,7 +23,7 @@ def test_manifest_and_code_know_the_same_options() -> None:
         name: msgspec.NODEFAULT if option.required else option.default
         for name, option in registry.manifest("s7").options.items()
     }
-    known = {field.name: field.default for field in msgspec.structs.fields(driver.Options)}
+    known = {field.name: field.default for field in msgspec.structs.fields(options.Options)}
     assert declared == known
 
 
@@ -36,9 +36,10 @@ def test_every_option_stands_in_the_readme() -> None:
 def test_the_readmes_example_prints_what_it_says(run: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asyncio, "run", run)
     text = (FOLDER / "README.md").read_text("utf-8")
-    found = re.search(r"```python\n(.*?)```\nprints\n```text\n(.*?)```", text, re.DOTALL)
-    assert found is not None
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(found[1], "README.md", "exec"), {"__name__": "readme"})
-    assert printed.getvalue() == found[2]
+    examples = re.findall(r"```python\n(.*?)```\nprints\n```text\n(.*?)```", text, re.DOTALL)
+    assert len(examples) == 2
+    for code, prints in examples:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+        assert printed.getvalue() == prints

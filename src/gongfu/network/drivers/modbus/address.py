@@ -15,6 +15,7 @@ import msgspec
 
 from gongfu.kernel.i18n import mark
 from gongfu.network.drivers.contract import BadConfiguration
+from gongfu.network.gateway.config import TagConfig
 
 
 class Table(StrEnum):
@@ -129,6 +130,16 @@ def parse(text: str) -> Address:
         address = _with_type(text, table, offset, name or "uint16", match["order"])
     if offset + address.count > 65536:
         raise BadConfiguration(mark("{address} ends beyond the last register, 65535."), address=text)
+    return address
+
+
+def tag_address(tag: TagConfig) -> Address:
+    """The address of ``tag``; raises :class:`BadConfiguration` also when it cannot hold the tag's kind of value."""
+    address = parse(tag.address)
+    if address.is_text != (tag.kind == "text"):
+        raise BadConfiguration(
+            mark("Tag {tag} is a {kind}, but {address} is not."), tag=tag.name, kind=tag.kind, address=tag.address
+        )
     return address
 
 

@@ -1,196 +1,45 @@
-"""Reads the tags of one Modbus unit at the device's interval."""
+"""Reads the tags of one Modbus unit at the device's interval, and answers questions about it."""
 
 from __future__ import annotations
 
-import struct
-from collections import defaultdict
-from typing import Annotated
-
-import msgspec
-from msgspec import Meta
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from gongfu.kernel.i18n import mark
-from gongfu.kernel.readings import Quality
-from gongfu.network.drivers.contract import BadConfiguration, DeviceUnavailable, Sample, Sink
-from gongfu.network.drivers.layout import Field, Layout, layouts
-from gongfu.network.drivers.modbus.address import Address, parse
-from gongfu.network.drivers.modbus.plan import Block, plan, split
-from gongfu.network.drivers.modbus.pool import Connection, Refused, connection
-from gongfu.network.drivers.options import check_encoding, read_options
+from gongfu.network.drivers.contract import BadConfiguration, Sink
+from gongfu.network.drivers.modbus.address import Address, parse, tag_address
+from gongfu.network.drivers.modbus.options import options_of
+from gongfu.network.drivers.modbus.pool import connection
+from gongfu.network.drivers.modbus.session import ModbusSession
+from gongfu.network.drivers.modbus.unit import Unit
 from gongfu.network.drivers.pacing import Pace
-from gongfu.network.drivers.values import fit
-from gongfu.network.gateway.config import DeviceConfig, TagConfig
-
-_NO_UNIT = (0x0A, 0x0B)
-"""Gateway path unavailable; gateway target device failed to respond (V1.1b3 §7)."""
-_REFUSES_RANGE = (0x01, 0x02, 0x03)
-"""Illegal function, data address, data value: the same request will fail again."""
-
-
-class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Options as in manifest.toml."""
-
-    host: Annotated[str, Meta(min_length=1)]
-    port: Annotated[int, Meta(ge=1, le=65535)] = 502
-    unit: Annotated[int, Meta(ge=0, le=255)] = 1
-    timeout: Annotated[float, Meta(gt=0, le=60)] = 3.0
-    gap: Annotated[int, Meta(ge=0, le=124)] = 8
-    encoding: str = "utf-8"
-    time_address: str = ""
+from gongfu.network.gateway.config import DeviceConfig
 
 
 async def run(device: DeviceConfig, sink: Sink) -> None:
-    """Read ``device`` until cancelled; raises :class:`DeviceUnavailable` or :class:`BadConfiguration`."""
-    options = read_options(device, Options)
-    check_encoding(options.encoding)
-    addresses = [_address(tag) for tag in device.tags]
+    """Read ``device`` until cancelled; raises ``DeviceUnavailable`` or :class:`BadConfiguration`."""
+    options, place = options_of(device)
+    addresses = [tag_address(tag) for tag in device.tags]
     if options.time_address:
         addresses.append(_time_address(options.time_address))
-    async with connection(options.host, options.port) as shared:
+    async with connection(place) as shared:
         if not addresses:  # nothing to ask for: being there must do
             await shared.open(options.timeout)
             sink.online()
-        unit = _Unit(device, options, addresses, shared, sink)
+        unit = Unit(device.tags, options, addresses, shared, sink)
         pace = Pace(device.interval)
         while True:
             await sink.emit(await unit.read())
             await pace.wait()
 
 
-class _Unit:
-    """One device behind a connection: its plan, and which tags it has refused."""
-
-    def __init__(
-        self, device: DeviceConfig, options: Options, addresses: list[Address], shared: Connection, sink: Sink
-    ) -> None:
-        self._device = device
-        self._options = options
-        self._addresses = addresses
-        self._shared = shared
-        self._sink = sink
-        self._blocks = plan(addresses, options.gap)
-        self._readers: dict[Block, _Reader] = {}
-        self._reported: set[int] = set()
-        self._online = False
-        self._time = 0
-        """What ``time_address`` held last, microseconds UTC; 0 without one."""
-
-    async def read(self) -> list[Sample]:
-        """One sample for each tag; none when the device tells times and the time is still that of the last read."""
-        samples: list[Sample] = []
-        before = self._time
-        for block in list(self._blocks):
-            samples += await self._read_block(block)
-        if not self._options.time_address:
-            return samples
-        if self._time in (0, before):
-            return []
-        return [msgspec.structs.replace(sample, time=self._time) for sample in samples]
-
-    async def _read_block(self, block: Block) -> list[Sample]:
-        options = self._options
-        try:
-            words = await self._shared.read(options.unit, block.table, block.offset, block.count, options.timeout)
-        except Refused as refusal:
-            return await self._refused(block, refusal.code)
-        self._answered()
-        if len(self._device.tags) in block.members:  # the one address more is that of the time
-            self._time = self._tell_time(block, words)
-        reader = self._readers.get(block)
-        if reader is None:
-            reader = self._readers[block] = _Reader(block, self._addresses, self._device.tags)
-        samples = reader.numbers(words)
-        samples += [self._sample(block, index, words) for index in reader.others]
-        return samples
-
-    async def _refused(self, block: Block, code: int) -> list[Sample]:
-        if code in _NO_UNIT:
-            raise DeviceUnavailable(
-                mark("Unit {unit} at {host}:{port} does not answer its gateway (exception {code})."),
-                remedy=mark("Check the unit id and the line behind the gateway."),
-                unit=self._options.unit,
-                host=self._options.host,
-                port=self._options.port,
-                code=f"{code:02X}",
-            )
-        self._answered()
-        if block.members == (len(self._device.tags),):
-            if code in _REFUSES_RANGE:
-                raise BadConfiguration(
-                    mark("The device refuses time_address {address} (exception {code})."),
-                    address=self._options.time_address,
-                    code=f"{code:02X}",
-                )
-            return []  # no new time, no new values
-        if len(block.members) == 1:
-            return [self._bad(block.members[0], f"exception {code:02X}")]
-        # Somebody in the block is not wanted: ask one by one, so that the others live.
-        singles = split(block, self._addresses)
-        if code in _REFUSES_RANGE:
-            at = self._blocks.index(block)
-            self._blocks[at : at + 1] = singles
-        samples: list[Sample] = []
-        for single in singles:
-            samples += await self._read_block(single)
-        return samples
-
-    def _sample(self, block: Block, index: int, words: list[int]) -> Sample:
-        tag, address = self._device.tags[index], self._addresses[index]
-        start = address.offset - block.offset
-        value = fit(tag.kind, address.decode(words[start : start + address.count], self._options.encoding))
-        if value is None:
-            return self._bad(index, f"the value is no {tag.kind}")
-        return Sample(tag.series, value)
-
-    def _tell_time(self, block: Block, words: list[int]) -> int:
-        address = self._addresses[-1]
-        start = address.offset - block.offset
-        return int(address.decode(words[start : start + address.count]))
-
-    def _bad(self, index: int, reason: str) -> Sample:
-        tag = self._device.tags[index]
-        if index not in self._reported:
-            self._reported.add(index)
-            self._sink.malformed(f"{tag.name} ({tag.address}): {reason}")
-        return Sample(tag.series, None, quality=Quality.BAD)
-
-    def _answered(self) -> None:
-        if not self._online:
-            self._online = True
-            self._sink.online()
-
-
-class _Reader:
-    """How one block's registers become samples. ``others``: members that need more than a number's bytes."""
-
-    def __init__(self, block: Block, addresses: list[Address], tags: list[TagConfig]) -> None:
-        self.others: list[int] = []
-        fields: dict[tuple[str, str], list[Field]] = defaultdict(list)
-        for index in [member for member in block.members if member < len(tags)]:  # the one more is the time
-            tag, address = tags[index], addresses[index]
-            if tag.kind == "number" and address.code:
-                start = 2 * (address.offset - block.offset)
-                fields[address.order.registers, address.order.number].append(Field(tag.series, start, address.code))
-            else:
-                self.others.append(index)
-        self._layouts: list[tuple[struct.Struct, Layout]] = [
-            (struct.Struct(f"{registers}{block.count}H"), layout)
-            for (registers, number), found in fields.items()
-            for layout in layouts(number, found)
-        ]
-
-    def numbers(self, words: list[int]) -> list[Sample]:
-        """Samples of all number tags."""
-        return [sample for words_as, layout in self._layouts for sample in layout.samples(words_as.pack(*words))]
-
-
-def _address(tag: TagConfig) -> Address:
-    address = parse(tag.address)
-    if address.is_text != (tag.kind == "text"):
-        raise BadConfiguration(
-            mark("Tag {tag} is a {kind}, but {address} is not."), tag=tag.name, kind=tag.kind, address=tag.address
-        )
-    return address
+@asynccontextmanager
+async def open_session(device: DeviceConfig) -> AsyncIterator[ModbusSession]:
+    """Questions to ``device`` over the connection that its driver uses."""
+    options, place = options_of(device)
+    async with connection(place) as shared:
+        await shared.open(options.timeout)
+        yield ModbusSession(options, shared)
 
 
 def _time_address(text: str) -> Address:

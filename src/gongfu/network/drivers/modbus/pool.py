@@ -1,21 +1,34 @@
-"""One TCP connection for all units behind one Modbus gateway: most of them accept no more than one to four."""
+"""One connection for all units of a line: a serial port has one master, a gateway accepts one to four connections."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ModbusPDU
+from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
+from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 
 from gongfu.kernel.i18n import mark
 from gongfu.network.drivers.contract import DeviceUnavailable
+from gongfu.network.drivers.modbus import line, tcp
 from gongfu.network.drivers.modbus.address import Table
+from gongfu.network.drivers.modbus.line import Line, Silent
+from gongfu.network.drivers.modbus.patience import Patience
+from gongfu.network.drivers.modbus.place import Place, Transport
+from gongfu.network.drivers.modbus.tcp import TcpLine
 
 _PAUSE = 1.0
 """Seconds during which a connection that failed is not tried again."""
+NO_UNIT = (0x0A, 0x0B)
+"""Gateway path unavailable; gateway target device failed to respond (V1.1b3 §7)."""
+_REQUESTS = {
+    Table.COIL: ReadCoilsRequest,
+    Table.DISCRETE: ReadDiscreteInputsRequest,
+    Table.HOLDING: ReadHoldingRegistersRequest,
+    Table.INPUT: ReadInputRegistersRequest,
+}
 
 
 class Refused(Exception):
@@ -29,116 +42,171 @@ class Refused(Exception):
 class Connection:
     """A connection that is opened when needed and serves one request at a time."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.host = host
-        self.port = port
+    def __init__(self, place: Place) -> None:
+        self.place = place
         self.users = 0
+        self.changing = asyncio.Lock()
+        """Held by who reads a register to write it back changed."""
         self._lock = asyncio.Lock()
-        self._client: AsyncModbusTcpClient | None = None
-        self._waiting = False
+        self._line: Line | TcpLine | None = None
+        self._patience = Patience()
         self._timeouts = 0
         self._failed = -_PAUSE
+        self._reason: object = ""
 
     async def open(self, timeout: float) -> None:  # noqa: ASYNC109
         """Connect, if that has not been done; raises :class:`DeviceUnavailable` within ``timeout`` seconds."""
         async with self._lock:
             await self._connected(timeout)
 
-    async def read(self, unit: int, table: Table, offset: int, count: int, timeout: float) -> list[int]:  # noqa: ASYNC109
-        """``count`` registers or bits. Raises :class:`Refused`, or :class:`DeviceUnavailable` within ``timeout`` s."""
-        async with self._lock:
-            client = await self._connected(timeout)
-            client.ctx.comm_params.timeout_connect = timeout
-            self._waiting = True
-            try:
-                answer = await _request(client, table)(offset, count=count, device_id=unit)
-            except ModbusException as error:
-                self._count_timeout(client)
-                raise DeviceUnavailable(
-                    mark("Unit {unit} at {host}:{port} does not answer."),
-                    remedy=mark("Check the unit id and the line behind the gateway."),
-                    unit=unit,
-                    host=self.host,
-                    port=self.port,
-                ) from error
-            except asyncio.CancelledError:
-                self.close()  # its answer may still come, and must not meet another request
-                raise
-            finally:
-                self._waiting = False
-            self._timeouts = 0
-        if answer.isError():
-            raise Refused(answer.exception_code)
+    async def read(
+        self,
+        unit: int,
+        table: Table,
+        offset: int,
+        count: int,
+        timeout: float,  # noqa: ASYNC109
+        *,
+        urgent: bool = False,
+    ) -> list[int]:
+        """``count`` registers or bits. Raises as :meth:`execute`."""
+        request = _REQUESTS[table](address=offset, count=count, dev_id=unit)
+        answer = await self.execute(request, timeout, urgent=urgent)
         values = answer.bits[:count] if table.is_bits else answer.registers
         if len(values) != count:
             raise DeviceUnavailable(
-                mark("Unit {unit} at {host}:{port} answered {got} values instead of {count}."),
+                mark("Unit {unit} at {place} answered {got} values instead of {count}."),
                 unit=unit,
-                host=self.host,
-                port=self.port,
+                place=self.place.name,
                 got=len(values),
                 count=count,
             )
         return list(values)  # a bit is an int, too
 
+    async def execute(self, request: ModbusPDU, timeout: float, *, urgent: bool = False) -> ModbusPDU:  # noqa: ASYNC109
+        """The answer to ``request``. Raises :class:`Refused`, or :class:`DeviceUnavailable` within ``timeout`` s.
+
+        A unit that has been silent may have to rest for the sake of the others, unless it is ``urgent``.
+        """
+        clock = asyncio.get_running_loop().time
+        unit = request.dev_id
+        async with self._lock:
+            rest = 0.0 if urgent else self._patience.rest(unit, clock())
+            if rest:
+                raise DeviceUnavailable(
+                    mark("Unit {unit} at {place} has not answered and rests, so that the other units are not held up."),
+                    remedy=mark("It is asked again in {seconds} s."),
+                    unit=unit,
+                    place=self.place.name,
+                    seconds=f"{rest:.0f}",
+                )
+            opened = await self._connected(timeout)
+            started = clock()
+            try:
+                answer = await opened.execute(request, timeout)
+            except (Silent, OSError) as error:
+                if opened.connected:
+                    self._patience.silent(unit, clock() - started, clock())
+                self._count_timeout(opened)
+                raise self._silent(unit, garbled=bool(str(error))) from error
+            except asyncio.CancelledError:
+                self.close()  # its answer may still come, and must not meet another request
+                raise
+            self._timeouts = 0
+            if not answer.isError():
+                self._patience.answered(unit)
+                return answer
+            if answer.exception_code in NO_UNIT:
+                self._patience.silent(unit, clock() - started, clock())
+            else:
+                self._patience.answered(unit)
+            raise Refused(answer.exception_code)
+
     def close(self) -> None:
         """Close; the next read opens again."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        if self._line is not None:
+            self._line.close()
+            self._line = None
 
-    async def _connected(self, timeout: float) -> AsyncModbusTcpClient:  # noqa: ASYNC109
-        if self._client is not None and self._client.connected:
-            return self._client
+    async def _connected(self, timeout: float) -> Line | TcpLine:  # noqa: ASYNC109
+        if self._line is not None and self._line.connected:
+            return self._line
+        self.close()
         clock = asyncio.get_running_loop().time
         if clock() - self._failed < _PAUSE:  # all units of a gateway that is off need not wait one after the other
             raise self._nobody()
-        client = AsyncModbusTcpClient(
-            self.host, port=self.port, timeout=timeout, retries=0, reconnect_delay=0, trace_connect=self._changed
-        )
-        client.set_max_no_responses(1_000_000)  # one dead unit must not cost the others their connection
-        self._client = client
+        opening = tcp if self.place.transport is Transport.TCP else line
         try:
-            connected = await client.connect()
-        except OSError:
-            connected = False
-        if not connected:
-            self.close()
+            self._line = await opening.open_to(self.place, timeout)
+        except OSError as error:  # TimeoutError is one
             self._failed = clock()
-            raise self._nobody()
-        return client
+            self._reason = error or "no answer"
+            raise self._nobody() from error
+        return self._line
 
     def _nobody(self) -> DeviceUnavailable:
+        if self.place.line:
+            return DeviceUnavailable(
+                mark("The serial line {place} cannot be opened: {reason}."),
+                remedy=mark("Check its name, that this user may use it, and that no other program has it open."),
+                place=self.place.name,
+                reason=self._reason,
+            )
         return DeviceUnavailable(
-            mark("Nothing answers at {host}:{port}."),
+            mark("Nothing answers at {place}."),
             remedy=mark("Check address, port, cable and that the device is on."),
-            host=self.host,
-            port=self.port,
+            place=self.place.name,
         )
 
-    def _changed(self, connected: bool) -> None:
-        # pymodbus would let a request wait for its timeout after the peer has gone.
-        if not connected and self._waiting and self._client is not None:
-            future = self._client.ctx.response_future
-            if not future.done():
-                future.set_exception(ModbusException("connection closed"))
+    def _silent(self, unit: int, *, garbled: bool) -> DeviceUnavailable:
+        if self.place.transport is Transport.TCP:
+            return DeviceUnavailable(
+                mark("Unit {unit} at {place} does not answer."),
+                remedy=mark("Check the unit id and the line behind the gateway."),
+                unit=unit,
+                place=self.place.name,
+            )
+        if garbled:
+            return DeviceUnavailable(
+                mark("The answer of unit {unit} at {place} is garbled."),
+                remedy=mark("Check baud rate, parity, shield and terminators, and that no two units have one number."),
+                unit=unit,
+                place=self.place.name,
+            )
+        return DeviceUnavailable(
+            mark("Unit {unit} at {place} does not answer."),
+            remedy=mark("Check the unit id, baud rate, parity, and that A and B are not swapped."),
+            unit=unit,
+            place=self.place.name,
+        )
 
-    def _count_timeout(self, client: AsyncModbusTcpClient) -> None:
+    def _count_timeout(self, opened: Line | TcpLine) -> None:
         self._timeouts += 1
         # Twice nothing from anybody: the connection itself may be dead without a word (RFC 1122 §4.2.3.5).
-        if not client.connected or self._timeouts >= 2:
+        if not opened.connected or (self._timeouts >= 2 and not self.place.line):
             self._timeouts = 0
             self.close()
 
 
-_connections: dict[tuple[asyncio.AbstractEventLoop, str, int], Connection] = {}
+_connections: dict[tuple[asyncio.AbstractEventLoop, str], Connection] = {}
 
 
 @asynccontextmanager
-async def connection(host: str, port: int) -> AsyncIterator[Connection]:
-    """The connection to ``host:port``, shared within this process; closed when the last user leaves."""
-    key = asyncio.get_running_loop(), host, port
-    shared = _connections.setdefault(key, Connection(host, port))
+async def connection(place: Place) -> AsyncIterator[Connection]:
+    """The connection to ``place``, shared within this process; closed when the last user leaves.
+
+    Raises :class:`DeviceUnavailable` while others use the same line with other settings.
+    """
+    key = asyncio.get_running_loop(), place.name
+    shared = _connections.get(key)
+    if shared is None:
+        shared = _connections[key] = Connection(place)
+    elif shared.place != place:
+        raise DeviceUnavailable(
+            mark("{place} is in use with another transport or other serial settings."),
+            remedy=mark("Give all devices on one line the same transport, baud rate, parity, stop and data bits."),
+            place=place.name,
+        )
     shared.users += 1
     try:
         yield shared
@@ -147,15 +215,3 @@ async def connection(host: str, port: int) -> AsyncIterator[Connection]:
         if not shared.users:
             shared.close()
             del _connections[key]
-
-
-def _request(client: AsyncModbusTcpClient, table: Table) -> Callable[..., Awaitable[ModbusPDU]]:
-    match table:
-        case Table.COIL:
-            return client.read_coils
-        case Table.DISCRETE:
-            return client.read_discrete_inputs
-        case Table.HOLDING:
-            return client.read_holding_registers
-        case Table.INPUT:
-            return client.read_input_registers

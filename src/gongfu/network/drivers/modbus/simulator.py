@@ -1,4 +1,8 @@
-"""A Modbus TCP server for demonstration, replay and tests: several units (slaves) behind one port."""
+"""A Modbus server for demonstration, replay and tests: several units (slaves) behind one TCP port.
+
+With ``framing`` it speaks RTU or ASCII there, as a serial device server does; a :class:`~..cable.Cable` to its port
+makes a serial line of it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from types import TracebackType
 from typing import Self, cast
 
 from pymodbus.constants import ExcCodes
+from pymodbus.framer import FramerType
+from pymodbus.pdu.device import ModbusDeviceIdentification
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator.simcore import SimCore
 
@@ -16,6 +22,7 @@ from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
 from gongfu.network.drivers.modbus.address import Address, Table, parse
+from gongfu.network.drivers.modbus.wire import Framing
 
 _TABLES = {
     1: Table.COIL,
@@ -25,8 +32,12 @@ _TABLES = {
     3: Table.HOLDING,
     6: Table.HOLDING,
     16: Table.HOLDING,
+    22: Table.HOLDING,
     4: Table.INPUT,
 }
+
+
+_FRAMERS = {None: FramerType.SOCKET, Framing.RTU: FramerType.RTU, Framing.ASCII: FramerType.ASCII}
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,9 @@ class _Units(SimCore):
         self.units: set[int] = set()
         self.holes = holes
         self.delay = 0.0
+        self.unknown: set[int] = set()
+        self.read_only: set[tuple[int, Table, int]] = set()
+        self.written: list[tuple[int, int, list[int]]] = []
         self.on_read: Callable[[int, Table, range], None] | None = None
 
     async def async_getValues(  # noqa: N802 pymodbus's name
@@ -67,7 +81,7 @@ class _Units(SimCore):
             return ExcCodes.GATEWAY_NO_RESPONSE
         table = _TABLES.get(func_code)
         memory = self.memory.get((device_id, table)) if table is not None else None
-        if table is None or memory is None:
+        if table is None or memory is None or func_code in self.unknown:
             return ExcCodes.ILLEGAL_FUNCTION
         wanted = range(address, address + count)
         if self.on_read is not None:
@@ -86,9 +100,17 @@ class _Units(SimCore):
             return ExcCodes.GATEWAY_NO_RESPONSE
         table = _TABLES.get(func_code)
         memory = self.memory.get((device_id, table)) if table is not None else None
-        if memory is None or not self._defined(memory, range(address, address + len(values))):
+        wanted = range(address, address + len(values))
+        if func_code in self.unknown:
+            return ExcCodes.ILLEGAL_FUNCTION
+        if table is None or memory is None or not self._defined(memory, wanted):
             return ExcCodes.ILLEGAL_ADDRESS
+        if not memory.broken.isdisjoint(wanted):
+            return ExcCodes.DEVICE_FAILURE
+        if any((device_id, table, offset) in self.read_only for offset in wanted):
+            return ExcCodes.ILLEGAL_VALUE
         memory.words.update((address + i, int(value)) for i, value in enumerate(values))
+        self.written.append((func_code, address, [int(value) for value in values]))
         return None
 
     def _defined(self, memory: _Memory, wanted: range) -> bool:
@@ -100,14 +122,26 @@ class _Units(SimCore):
 class ModbusSimulator:
     """``async with ModbusSimulator(host, port, points) as plant: await plant.write(...)``. Port 0 takes a free one.
 
-    ``holes=False`` makes it refuse every read that touches an undefined register, as some devices do.
+    ``holes=False`` makes it refuse every read that touches an undefined register, as some devices do. ``framing``:
+    what it speaks instead of Modbus TCP.
     """
 
-    def __init__(self, host: str, port: int, points: Sequence[Point], *, holes: bool = True) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        points: Sequence[Point],
+        *,
+        holes: bool = True,
+        framing: Framing | None = None,
+        identity: ModbusDeviceIdentification | None = None,
+    ) -> None:
         self.host = host
         self.port = port
         self._points = {point.name: (point.unit, parse(point.address)) for point in points}
         self._units = _Units(holes=holes)
+        self._framing = framing
+        self._identity = identity
         self._silent = False
         self._ignored: set[int] = set()
         self._server: ModbusTcpServer | None = None
@@ -115,7 +149,13 @@ class ModbusSimulator:
             self._put(point.unit, parse(point.address), point.value)
 
     async def __aenter__(self) -> Self:
-        server = ModbusTcpServer([], address=(self.host, self.port), trace_packet=self._trace)
+        server = ModbusTcpServer(
+            [],
+            framer=_FRAMERS[self._framing],
+            identity=self._identity,
+            address=(self.host, self.port),
+            trace_packet=self._trace,
+        )
         server.context = self._units
         try:
             await server.serve_forever(background=True)
@@ -189,6 +229,26 @@ class ModbusSimulator:
         """From now on nobody answers for this unit, as when a gateway has a long time limit of its own."""
         self._ignored.add(unit)
 
+    def forget_functions(self, *codes: int) -> None:
+        """From now on these function codes are refused with exception 01."""
+        self._units.unknown.update(codes)
+
+    def protect(self, name: str) -> None:
+        """From now on writing this point is refused with exception 03."""
+        unit, address = self._points[name]
+        self._units.read_only.update((unit, address.table, offset) for offset in _offsets(address))
+
+    def value(self, name: str) -> float | bool | str:
+        """What a point holds now."""
+        unit, address = self._points[name]
+        words = self._units.memory[unit, address.table].words
+        return address.decode([words.get(offset, 0) for offset in _offsets(address)])
+
+    @property
+    def written(self) -> Sequence[tuple[int, int, list[int]]]:
+        """Writes by clients: function code, offset, registers or bits."""
+        return self._units.written
+
     @property
     def connections(self) -> int:
         """How many clients are connected."""
@@ -215,8 +275,19 @@ class ModbusSimulator:
         self._units.units.add(unit)
 
     def _trace(self, sending: bool, packet: bytes) -> bytes:
-        # Byte 6 of a frame is the unit id (MODBUS Messaging on TCP/IP V1.0b §3.1.3).
-        return b"" if sending and (self._silent or packet[6] in self._ignored) else packet
+        if not sending:
+            return packet
+        if self._silent or self._unit_in(packet) in self._ignored:
+            return b""
+        return packet
+
+    def _unit_in(self, packet: bytes) -> int:
+        match self._framing:
+            case Framing.RTU:
+                return packet[0]
+            case Framing.ASCII:
+                return int(packet[1:3], 16)
+        return packet[6]  # MODBUS Messaging on TCP/IP V1.0b §3.1.3
 
 
 def _offsets(address: Address) -> range:

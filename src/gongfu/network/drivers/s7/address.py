@@ -14,6 +14,7 @@ import msgspec
 
 from gongfu.kernel.i18n import mark
 from gongfu.network.drivers.contract import BadConfiguration
+from gongfu.network.gateway.config import TagConfig
 
 
 class Area(StrEnum):
@@ -73,6 +74,11 @@ class Address(msgspec.Struct, frozen=True):
         """Whether the value is a string."""
         return self.type in ("string", "wstring")
 
+    @property
+    def is_fraction(self) -> bool:
+        """Whether the number may have decimals."""
+        return self.code in ("f", "d")
+
     def decode(self, data: bytes, encoding: str = "latin-1") -> float | bool | str:
         """The value in ``data``, exactly ``size`` bytes. Raises ``ValueError`` for a string that says it is longer."""
         match self.type:
@@ -122,6 +128,16 @@ def parse(text: str) -> Address:
         address = Address(area, block, int(match["start"]), *_type(text, width, name))
     if address.start + address.size > 65536:
         raise BadConfiguration(mark("{address} ends beyond the last byte, 65535."), address=text)
+    return address
+
+
+def tag_address(tag: TagConfig) -> Address:
+    """The address of ``tag``; raises :class:`BadConfiguration` also when it cannot hold the tag's kind of value."""
+    address = parse(tag.address)
+    if address.is_text != (tag.kind == "text"):
+        raise BadConfiguration(
+            mark("Tag {tag} is a {kind}, but {address} is not."), tag=tag.name, kind=tag.kind, address=tag.address
+        )
     return address
 
 

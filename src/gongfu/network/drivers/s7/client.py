@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 
+import msgspec
 from snap7 import AsyncClient
+from snap7.datatypes import S7WordLen
 from snap7.error import S7Error, S7ProtocolError
 from snap7.type import Area as SnapArea
+from snap7.type import Block as SnapBlock
 
 from gongfu.kernel.i18n import mark
-from gongfu.network.drivers.contract import DeviceUnavailable
+from gongfu.network.drivers.contract import DeviceUnavailable, Identity
 from gongfu.network.drivers.s7.address import Area
 
 _AREAS = {Area.BLOCK: SnapArea.DB, Area.FLAGS: SnapArea.MK, Area.INPUTS: SnapArea.PE, Area.OUTPUTS: SnapArea.PA}
-_ITEM_CODE = re.compile(r"Read operation failed: (?P<text>.*) \(0x(?P<code>[0-9a-f]{2})\)")
+_DECLINED = re.compile(
+    r"(?:Read operation|Write operation|USERDATA request|Read SZL|List blocks(?: of type)?|Get block info)"
+    r" failed: (?P<text>.*) \(0x(?P<code>[0-9a-f]{2,4})\)"
+)
+"""How the library says that the controller has understood, and said no."""
 _REMEDY = mark("Check address, rack and slot; a controller accepts only a few connections.")
-_PROTECTED = 0x8104
+PROTECTED = 0x8104
 """Header error of an S7-1200 or S7-1500 that does not allow PUT/GET."""
+_MOST_BLOCKS = 1000
+T = TypeVar("T")
 
 
 class Refused(Exception):
@@ -28,6 +38,13 @@ class Refused(Exception):
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f"{text} (0x{code:02X})")
         self.code = code
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A data block. ``size``: its bytes, None when the controller does not say."""
+
+    number: int
+    size: int | None
 
 
 class Controller:
@@ -41,13 +58,62 @@ class Controller:
 
     async def read(self, area: Area, block: int, start: int, size: int) -> bytes:
         """``size`` bytes. Raises :class:`Refused`, or :class:`DeviceUnavailable` when the connection is of no use."""
+        return bytes(await self._asked(self._client.read_area(_AREAS[area], block, start, size)))
+
+    async def write(self, area: Area, block: int, start: int, data: bytes) -> None:
+        """Write ``data`` from byte ``start``. Raises as :meth:`read`."""
+        await self._asked(self._client.write_area(_AREAS[area], block, start, bytearray(data)), writes=True)
+
+    async def write_bit(self, area: Area, block: int, byte: int, bit: int, value: bool) -> None:
+        """Write one bit; the controller leaves the others of its byte alone. Raises as :meth:`read`."""
+        await self._asked(self._write_bit(area, block, 8 * byte + bit, value), writes=True)
+
+    async def identify(self) -> Identity:
+        """What the system status lists say; empty where the controller does not let them be read."""
+        vendor = product = serial = version = ""
+        with suppress(Refused):
+            info = await self._asked(self._client.get_cpu_info())
+            product, serial = _text(info.ModuleTypeName), _text(info.SerialNumber)
+            vendor = "Siemens" if "Siemens" in _text(info.Copyright) else ""
+        with suppress(Refused):
+            order = await self._asked(self._client.get_order_code())
+            code = _text(order.OrderCode)
+            if code:
+                product = f"{product} {code}".strip()
+                version = f"V{order.V1}.{order.V2}.{order.V3}"
+                vendor = "Siemens" if code.startswith("6ES7") else vendor
+        return Identity(vendor=vendor, product=product, version=version, serial_number=serial)
+
+    async def blocks(self) -> list[Block]:
+        """Every data block, with its length. Raises :class:`Refused` when the controller does not tell."""
+        numbers = await self._asked(self._client.list_blocks_of_type(SnapBlock.DB, _MOST_BLOCKS))
+        return [await self.block(number) for number in sorted(numbers)]
+
+    async def block(self, number: int) -> Block:
+        """One data block; its size is unknown when the controller does not tell, or has no such block."""
+        try:
+            info = await self._asked(self._client.get_block_info(SnapBlock.DB, number))
+        except Refused:
+            return Block(number, None)
+        return Block(number, int(info.MC7Size))
+
+    async def _write_bit(self, area: Area, block: int, start: int, value: bool) -> None:
+        # write_area writes bytes only, and its neighbours must not be written: the lock pins what this uses.
+        protocol = self._client.protocol
+        place = self._client._map_area(_AREAS[area])
+        request = protocol.build_write_request(place, block, start, S7WordLen.BIT, bytes([value]))
+        protocol.check_write_response(await self._client._send_receive(request))
+
+    async def _asked(self, question: Awaitable[T], *, writes: bool = False) -> T:
         try:
             async with asyncio.timeout(self._timeout):
-                return bytes(await self._client.read_area(_AREAS[area], block, start, size))
-        except S7ProtocolError as error:
-            match = _ITEM_CODE.fullmatch(str(error))
+                return await question
+        except (S7ProtocolError, RuntimeError) as error:
+            match = _DECLINED.fullmatch(str(error))
             if match is not None:
                 raise Refused(int(match["code"], 16), match["text"]) from error
+            if writes and isinstance(error, S7Error) and error.error_code is not None:
+                raise Refused(error.error_code, str(error)) from error
             raise self._broken(error) from error
         except TimeoutError as error:
             raise DeviceUnavailable(
@@ -59,7 +125,7 @@ class Controller:
             raise self._broken(error) from error
 
     def _broken(self, error: Exception) -> DeviceUnavailable:
-        if isinstance(error, S7Error) and error.error_code == _PROTECTED:
+        if isinstance(error, S7Error) and error.error_code == PROTECTED:
             return DeviceUnavailable(
                 mark("The controller at {name} does not allow access from outside."),
                 remedy=mark("Allow PUT/GET communication in the CPU's protection settings."),
@@ -102,3 +168,7 @@ async def controller(host: str, port: int, rack: int, slot: int, timeout: float)
         with suppress(Exception):
             async with asyncio.timeout(1):
                 await client.disconnect()
+
+
+def _text(data: bytes) -> str:
+    return data.decode("latin-1").strip("\0 ")

@@ -1,47 +1,26 @@
-"""Reads the tags of one S7 controller at the device's interval."""
+"""Reads the tags of one S7 controller at the device's interval, and answers questions about it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-import msgspec
-from msgspec import Meta
-
-from gongfu.kernel.i18n import mark
-from gongfu.kernel.readings import Quality
-from gongfu.network.drivers.contract import BadConfiguration, Sample, Sink
-from gongfu.network.drivers.layout import Field, Layout, layouts
-from gongfu.network.drivers.options import check_encoding, read_options
+from gongfu.network.drivers.contract import Sink
 from gongfu.network.drivers.pacing import Pace
-from gongfu.network.drivers.s7.address import Address, parse
-from gongfu.network.drivers.s7.client import Controller, Refused, controller
-from gongfu.network.drivers.s7.plan import Block, plan, split
-from gongfu.network.drivers.values import fit
-from gongfu.network.gateway.config import DeviceConfig, TagConfig
-
-_REFUSES_RANGE = (0x03, 0x05, 0x06, 0x07, 0x0A)
-"""Access, address, type, size, no such object: the same request will fail again."""
-
-
-class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Options as in manifest.toml."""
-
-    host: Annotated[str, Meta(min_length=1)]
-    port: Annotated[int, Meta(ge=1, le=65535)] = 102
-    rack: Annotated[int, Meta(ge=0, le=7)] = 0
-    slot: Annotated[int, Meta(ge=0, le=31)] = 1
-    timeout: Annotated[float, Meta(ge=0.1, le=60)] = 3.0
-    gap: Annotated[int, Meta(ge=0, le=200)] = 16
-    encoding: str = "latin-1"
+from gongfu.network.drivers.s7.address import tag_address
+from gongfu.network.drivers.s7.client import controller
+from gongfu.network.drivers.s7.options import options_of
+from gongfu.network.drivers.s7.reader import Reader
+from gongfu.network.drivers.s7.session import S7Session
+from gongfu.network.gateway.config import DeviceConfig
 
 
 async def run(device: DeviceConfig, sink: Sink) -> None:
-    """Read ``device`` until cancelled; raises :class:`DeviceUnavailable` or :class:`BadConfiguration`."""
-    options = read_options(device, Options)
-    check_encoding(options.encoding)
-    addresses = [_address(tag) for tag in device.tags]
+    """Read ``device`` until cancelled; raises ``DeviceUnavailable`` or ``BadConfiguration``."""
+    options = options_of(device)
+    addresses = [tag_address(tag) for tag in device.tags]
     async with controller(options.host, options.port, options.rack, options.slot, options.timeout) as connection:
-        reader = _Reader(device, options, addresses, connection, sink)
+        reader = Reader(device.tags, options, addresses, connection, sink)
         pace = Pace(device.interval)
         samples = await reader.read()
         sink.online()
@@ -51,90 +30,9 @@ async def run(device: DeviceConfig, sink: Sink) -> None:
             samples = await reader.read()
 
 
-class _Reader:
-    """One controller: its plan, and which tags it has refused."""
-
-    def __init__(
-        self, device: DeviceConfig, options: Options, addresses: list[Address], connection: Controller, sink: Sink
-    ) -> None:
-        self._device = device
-        self._encoding = options.encoding
-        self._addresses = addresses
-        self._connection = connection
-        self._sink = sink
-        self._blocks = plan(addresses, connection.pdu, options.gap)
-        self._prepared: dict[Block, tuple[list[Layout], list[int]]] = {}
-        self._reported: set[int] = set()
-
-    async def read(self) -> list[Sample]:
-        """One sample for each tag."""
-        samples: list[Sample] = []
-        for block in list(self._blocks):
-            samples += await self._read_block(block)
-        return samples
-
-    async def _read_block(self, block: Block) -> list[Sample]:
-        try:
-            data = await self._connection.read(block.area, block.block, block.start, block.size)
-        except Refused as refusal:
-            return await self._refused(block, refusal)
-        prepared = self._prepared.get(block)
-        if prepared is None:
-            prepared = self._prepared[block] = _prepare(block, self._addresses, self._device.tags)
-        numbers, others = prepared
-        samples = [sample for layout in numbers for sample in layout.samples(data)]
-        samples += [self._sample(block, index, data) for index in others]
-        return samples
-
-    async def _refused(self, block: Block, refusal: Refused) -> list[Sample]:
-        if len(block.members) == 1:
-            return [self._bad(block.members[0], str(refusal))]
-        # Somebody in the block is not there: ask one by one, so that the others live.
-        singles = split(block, self._addresses)
-        if refusal.code in _REFUSES_RANGE:
-            at = self._blocks.index(block)
-            self._blocks[at : at + 1] = singles
-        samples: list[Sample] = []
-        for single in singles:
-            samples += await self._read_block(single)
-        return samples
-
-    def _sample(self, block: Block, index: int, data: bytes) -> Sample:
-        tag, address = self._device.tags[index], self._addresses[index]
-        start = address.start - block.start
-        try:
-            value = fit(tag.kind, address.decode(data[start : start + address.size], self._encoding))
-        except ValueError as error:
-            return self._bad(index, str(error))
-        if value is None:
-            return self._bad(index, f"the value is no {tag.kind}")
-        return Sample(tag.series, value)
-
-    def _bad(self, index: int, reason: str) -> Sample:
-        tag = self._device.tags[index]
-        if index not in self._reported:
-            self._reported.add(index)
-            self._sink.malformed(f"{tag.name} ({tag.address}): {reason}")
-        return Sample(tag.series, None, quality=Quality.BAD)
-
-
-def _prepare(block: Block, addresses: list[Address], tags: list[TagConfig]) -> tuple[list[Layout], list[int]]:
-    """How a block's bytes become samples: all numbers at once, and the members that need more."""
-    fields: list[Field] = []
-    others: list[int] = []
-    for index in block.members:
-        tag, address = tags[index], addresses[index]
-        if tag.kind == "number" and address.code:
-            fields.append(Field(tag.series, address.start - block.start, address.code))
-        else:
-            others.append(index)
-    return layouts(">", fields), others
-
-
-def _address(tag: TagConfig) -> Address:
-    address = parse(tag.address)
-    if address.is_text != (tag.kind == "text"):
-        raise BadConfiguration(
-            mark("Tag {tag} is a {kind}, but {address} is not."), tag=tag.name, kind=tag.kind, address=tag.address
-        )
-    return address
+@asynccontextmanager
+async def open_session(device: DeviceConfig) -> AsyncIterator[S7Session]:
+    """Questions to ``device`` over a connection of their own."""
+    options = options_of(device)
+    async with controller(options.host, options.port, options.rack, options.slot, options.timeout) as connection:
+        yield S7Session(options, connection)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from snap7.datatypes import S7Area
+from snap7.datatypes import S7Area, S7WordLen
 from snap7.server import Server
 from snap7.type import SrvArea
 
@@ -25,6 +26,8 @@ from gongfu.network.drivers.s7.address import Address, Area, parse
 _AREAS = {Area.BLOCK: SrvArea.DB, Area.FLAGS: SrvArea.MK, Area.INPUTS: SrvArea.PE, Area.OUTPUTS: SrvArea.PA}
 _READ_AREAS = {Area.BLOCK: S7Area.DB, Area.FLAGS: S7Area.MK, Area.INPUTS: S7Area.PE, Area.OUTPUTS: S7Area.PA}
 _ITEM_HARDWARE_FAULT = 0x01
+_ACCESS_DENIED = 0x03
+_NO_BLOCKS = 0x8104
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,17 @@ class Point:
 
 
 class _Controller(Server):
-    """snap7's server with the faults a test needs. It overrides three of its private methods; the lock pins them."""
+    """snap7's server with the faults a test needs. It overrides some of its private methods; the lock pins them."""
 
     def __init__(self) -> None:
         super().__init__(log=False)
         self.silent = False
         self.broken: set[tuple[S7Area, int, int]] = set()
         """Area, block, byte: a read that covers one of them fails."""
+        self.protected: set[tuple[S7Area, int, int]] = set()
+        """Area, block, byte: a write to one of them is denied."""
+        self.discreet = False
+        """Neither identification nor blocks are told, as by an S7-1500."""
         self.sockets: set[socket.socket] = set()
 
     def _handle_client(self, client_socket: socket.socket, address: tuple[str, int]) -> None:
@@ -64,6 +71,41 @@ class _Controller(Server):
             return _ITEM_HARDWARE_FAULT, bytearray()
         code, data = super()._read_from_memory_area(area, db_number, start, count)
         return code, data
+
+    def _parse_address_specification(self, addr_spec: bytes) -> dict[str, Any]:
+        place: dict[str, Any] = super()._parse_address_specification(addr_spec)
+        if place.get("word_len") == S7WordLen.BIT:
+            place["bit"] = addr_spec[11] & 7
+        return place
+
+    def _parse_write_address(self, request: dict[str, Any]) -> tuple[S7Area, int, int, int, bytearray] | None:
+        parsed: tuple[S7Area, int, int, int, bytearray] | None = super()._parse_write_address(request)
+        place = request["parameters"].get("address_spec", {})
+        if parsed is None or "bit" not in place:
+            return parsed
+        # The library would overwrite the whole byte.
+        area, block, start, count, data = parsed
+        memory = self.memory_areas.get((area, block), b"")
+        before = memory[start] if start < len(memory) else 0
+        bit = place["bit"]
+        return area, block, start, count, bytearray([before & ~(1 << bit) | (data[0] & 1) << bit])
+
+    def _handle_write_area(self, request: dict[str, Any], client_address: tuple[str, int]) -> bytes:
+        place = self._parse_write_address(request)
+        if place is not None:
+            area, block, start, _, data = place
+            if any((area, block, byte) in self.protected for byte in range(start, start + len(data))):
+                header = struct.pack(">BBHHHHBB", 0x32, 0x03, 0, request["sequence"], 2, 1, 0, 0)
+                return header + bytes([0x05, 0x01, _ACCESS_DENIED])
+        answer: bytes = super()._handle_write_area(request, client_address)
+        return answer
+
+    def _handle_userdata(self, request: dict[str, Any], client_address: tuple[str, int]) -> bytes:
+        if self.discreet:
+            refused: bytes = self._build_userdata_error_response(request, _NO_BLOCKS)
+            return refused
+        answer: bytes = super()._handle_userdata(request, client_address)
+        return answer
 
     def disconnect_clients(self) -> None:
         for client in list(self.sockets):
@@ -120,6 +162,22 @@ class S7Simulator:
             self._server.broken |= concerned
         else:
             self._server.broken -= concerned
+
+    def value(self, name: str) -> float | bool | str:
+        """What a point holds now."""
+        address = self._points[name]
+        memory = self._server.memory_areas[_READ_AREAS[address.area], address.block]
+        return address.decode(bytes(memory[address.start : address.start + address.size]))
+
+    def protect(self, name: str) -> None:
+        """From now on writing this point is denied."""
+        address = self._points[name]
+        place = _READ_AREAS[address.area], address.block
+        self._server.protected |= {(*place, byte) for byte in range(address.start, address.start + address.size)}
+
+    def tell_nothing(self) -> None:
+        """From now on neither the controller's identity nor its blocks are told, as by an S7-1500."""
+        self._server.discreet = True
 
     def write_bytes(self, name: str, data: bytes) -> None:
         """Set the raw bytes of a point; for faults that ``write`` cannot express."""

@@ -1,0 +1,136 @@
+"""Requests and answers on a serial line, or on a TCP connection that carries the frames of one.
+
+Whatever arrives outside an exchange is thrown away before the next request, and during one everything is skipped
+that is not its answer: noise, echo, answers to earlier requests or of other units. A broken answer is asked for again
+as long as the time limit allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from pymodbus.pdu import DecodePDU, ModbusPDU
+from pymodbus.pdu.register_message import ReadHoldingRegistersRequest
+
+from gongfu.network.drivers.modbus import wire
+from gongfu.network.drivers.modbus.place import Place
+from gongfu.network.drivers.streams import Stream, open_line, open_socket
+
+_FAST = 19_200
+_FAST_SILENCE = 0.00175
+"""Above 19,200 baud the silence between frames is 1.75 ms instead of 3.5 characters (Serial Line V1.02 §2.5.1.1)."""
+_SLACK = 0.005
+"""USB adapters and device servers hand bytes over in parts: no byte for so long, and the other end is done."""
+_BROKEN_OFF = 0.3
+"""An answer that stopped so long ago will not go on."""
+
+
+class Silent(Exception):
+    """No answer within the time limit; the text, if any, says what came instead."""
+
+
+class Line:
+    """A line that is open. One exchange at a time: the caller sees to that."""
+
+    def __init__(self, place: Place, stream: Stream) -> None:
+        self._framing = place.framing
+        self._stream = stream
+        self._decoder = DecodePDU(False)
+        settings = place.settings
+        self._character = settings.character if place.line else 0.0
+        pause = 3.5 * self._character if settings.baud <= _FAST else _FAST_SILENCE
+        self._pause = pause if place.line else 0.0
+        self._quiet_since = 0.0
+        self._echoes: bool | None = None
+        """Whether the line returns what is sent; None until it has been seen."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether nobody has closed it, as far as known."""
+        return self._stream.open
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._stream.close()
+
+    async def execute(self, request: ModbusPDU, timeout: float) -> ModbusPDU:  # noqa: ASYNC109
+        """The answer to ``request``. Raises :class:`Silent` after ``timeout`` seconds, ``OSError`` for a dead line.
+
+        The time that the bytes themselves take comes on top.
+        """
+        asked = wire.Request(self._framing, request.dev_id, _bytes(request))
+        if asked.looks_like_its_answer and self._echoes is None:
+            # The echo of such a write would pass for its confirmation: first see whether this line echoes.
+            probe = ReadHoldingRegistersRequest(address=request.address, count=1, dev_id=request.dev_id)
+            await self._exchange(wire.Request(self._framing, request.dev_id, _bytes(probe)), timeout)
+        answer = self._decoder.decode(await self._exchange(asked, timeout))
+        if answer is None:
+            raise Silent("an answer that makes no sense")
+        answer.dev_id = request.dev_id
+        return answer
+
+    async def _exchange(self, request: wire.Request, timeout: float) -> bytes:  # noqa: ASYNC109
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout + (len(request.frame) + wire.LONGEST / 2) * self._character
+        while True:
+            await self._silence()
+            self._stream.discard()
+            self._stream.send(request.frame)
+            self._quiet_since = clock() + len(request.frame) * self._character
+            finding = await self._answer(request, deadline)
+            if finding.answer:
+                return finding.answer
+            await self._drain(deadline)
+            if clock() >= deadline:
+                raise Silent("a broken answer")
+
+    async def _answer(self, request: wire.Request, deadline: float) -> wire.Finding:
+        """The finding with the answer, or with one that is broken; raises :class:`Silent` at ``deadline``."""
+        clock = asyncio.get_running_loop().time
+        heard = b""
+        begun = False
+        while True:
+            until = min(deadline, clock() + _BROKEN_OFF) if begun else deadline
+            try:
+                async with asyncio.timeout_at(until):
+                    heard += await self._stream.receive()
+            except TimeoutError:
+                if begun and until < deadline:
+                    return wire.Finding(broken=True)
+                raise Silent("rubbish" if heard.replace(request.frame, b"") else "") from None
+            self._quiet_since = max(self._quiet_since, clock())
+            finding = wire.find(request, heard, echoes=bool(self._echoes))
+            if finding.echoed:
+                self._echoes = True
+            if finding.answer:
+                self._echoes = finding.echoed
+            if finding.answer or finding.broken:
+                return finding
+            begun = finding.begun
+            heard = heard[-2 * wire.LONGEST :]
+
+    async def _silence(self) -> None:
+        """Wait until the line has been quiet for as long as separates two frames."""
+        wait = self._quiet_since + self._pause - asyncio.get_running_loop().time()
+        if wait > 0:
+            await asyncio.sleep(wait)
+
+    async def _drain(self, deadline: float) -> None:
+        """Throw away what still comes, until the line is quiet."""
+        while asyncio.get_running_loop().time() < deadline:
+            try:
+                async with asyncio.timeout(self._pause + _SLACK):
+                    await self._stream.receive()
+            except TimeoutError:
+                return
+
+
+async def open_to(place: Place, timeout: float) -> Line:  # noqa: ASYNC109
+    """The line of ``place``; raises ``OSError`` within ``timeout`` seconds."""
+    if place.line:
+        return Line(place, await open_line(place.line, place.settings, timeout))
+    return Line(place, await open_socket(place.host, place.port, timeout))
+
+
+def _bytes(request: ModbusPDU) -> bytes:
+    return bytes([request.function_code]) + request.encode()

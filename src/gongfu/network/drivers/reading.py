@@ -1,0 +1,53 @@
+"""One reading of some tags for who has asked, by the same code that polls them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from gongfu.kernel.readings import Quality
+from gongfu.network.drivers.contract import BadConfiguration, Sample
+from gongfu.network.gateway.config import TagConfig
+
+Place = TypeVar("Place")
+
+
+class QuietSink:
+    """Implements ``Sink`` and keeps nothing: the samples are returned, and say which tags are bad."""
+
+    def online(self) -> None:
+        """Known anyway."""
+
+    async def emit(self, samples: Sequence[Sample]) -> None:
+        """The samples are returned instead."""
+
+    async def emit_acknowledged(self, samples: Sequence[Sample]) -> None:
+        """The samples are returned instead."""
+
+    def malformed(self, detail: str) -> None:
+        """The quality says it."""
+
+
+async def read_in_order(
+    tags: Sequence[TagConfig],
+    place_of: Callable[[TagConfig], Place],
+    read: Callable[[list[TagConfig], list[Place]], Awaitable[Sequence[Sample]]],
+) -> list[Sample]:
+    """A sample for each of ``tags``, in their order; *bad* when ``place_of`` finds its address wrong.
+
+    ``read`` gets the others with their places, and may return its samples in any order; tags may share a series.
+    """
+    samples = [Sample(tag.series, None, quality=Quality.BAD) for tag in tags]
+    numbered: list[TagConfig] = []
+    places: list[Place] = []
+    for index, tag in enumerate(tags):
+        try:
+            places.append(place_of(tag))
+        except BadConfiguration:
+            continue
+        numbered.append(msgspec.structs.replace(tag, series=index))
+    for sample in await read(numbered, places) if numbered else ():
+        samples[sample.series] = msgspec.structs.replace(sample, series=tags[sample.series].series)
+    return samples
