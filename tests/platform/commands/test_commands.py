@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 
 import pytest
 from django.db import transaction
@@ -114,11 +113,11 @@ def press(acme: Organisation, ann: User, machine: Machine, monkeypatch: pytest.M
 
 
 @pytest.fixture
-def setpoint(press: Device) -> Iterator[Setpoint]:
+def setpoint(press: Device) -> Setpoint:
     tag = Tag.objects.get(device=press, key="speed")
     made = Setpoint(tag=tag, low=0, high=3000, largest_step=600, interlocks="state != 2", within=0.5)
     services.prepare(made)
-    yield made
+    return made
 
 
 def ask_for(setpoint: Setpoint, user: User, value: str, reason: str = "换模具") -> Command:
@@ -254,7 +253,8 @@ def test_an_operator_sets_a_value_on_the_page_and_by_the_api_and_cannot_change_t
     setpoint: Setpoint, bob: User, machine: Machine, client: Client
 ) -> None:
     assert client.login(username="bob", password="correct-horse-9")
-    assert client.get(f"/platform/commands/new?setpoint={setpoint.pk}").status_code == 200
+    form = client.get(f"/platform/commands/new?setpoint={setpoint.pk}").content.decode()
+    assert f'value="{setpoint.pk}" selected' in form
     done = client.post("/platform/commands/new", {"setpoint": setpoint.pk, "value": "700", "reason": "调试"})
     assert done.status_code in (200, 302), done.content[:500]
     assert machine.writes == [700.0]
@@ -269,6 +269,9 @@ def test_an_operator_sets_a_value_on_the_page_and_by_the_api_and_cannot_change_t
     page = client.get(f"/platform/commands/{command.pk}/").content.decode()
     assert "900" in page
     assert client.post(f"/platform/commands/{command.pk}/delete").status_code == 403
+    control = client.get(f"/platform/devices/{command.device_id}/?tab=control").content.decode()
+    assert "0 … 3000" in control
+    assert "调试" in control
 
 
 @pytest.mark.parametrize(

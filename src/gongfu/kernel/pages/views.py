@@ -126,6 +126,8 @@ def form_page(request: HttpRequest, resource: Kind, pk: int | None = None) -> Ht
     before = None if pk is None else audit.state(thing)
     version = forms.version(thing)
     form = forms.build(resource, user, thing, request.POST if request.method == "POST" else None, request.FILES or None)
+    if pk is None:  # a link may fill in what is known already
+        form.initial.update((name, value) for name, value in request.GET.items() if name in form.fields)
     status = 200
     if request.method == "POST":
         forms.check_version(form, request.POST.get(forms.VERSION, ""), version)

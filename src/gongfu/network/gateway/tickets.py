@@ -52,11 +52,11 @@ def guard(signing: bytes, clock: Callable[[], float] = time.time) -> Guard:
             used.popitem(last=False)
         right = _code(signing, head, device.device, asked.tag.address, asked.value)
         if not hmac.compare_digest(code.encode(errors="replace"), right.encode()):
-            raise _refused(device, mark("it does not carry the permission for this value"))
+            raise _refused(device, mark("Nothing was written to {device}: this value was not permitted."))
         if not now <= int(expires) <= now + 2 * SECONDS:
-            raise _refused(device, mark("its permission is over; the clocks may differ"))
+            raise _refused(device, mark("Nothing was written to {device}: the permission is over, or the clocks differ."))
         if nonce in used:
-            raise _refused(device, mark("its permission was used before"))
+            raise _refused(device, mark("Nothing was written to {device}: the permission was used before."))
         used[nonce] = int(expires)
 
     return check
@@ -67,10 +67,9 @@ def _code(signing: bytes, head: str, device: int, address: str, value: float | b
     return hmac.digest(signing, said.encode(), "sha256").hex()
 
 
-def _refused(device: DeviceConfig, reason: str) -> Forbidden:
+def _refused(device: DeviceConfig, message: str) -> Forbidden:
     return Forbidden(
-        mark("Nothing was written to {device}: {reason}."),
+        message,
         remedy=mark("Write through the commands of the device, which ask for permission, limits and a reason."),
         device=device.name,
-        reason=reason,
     )

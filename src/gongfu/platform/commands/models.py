@@ -1,4 +1,4 @@
-"""Set-points: which tags may be written, and within what; commands: what somebody had written, and what became of it."""
+"""Set-points: which tags may be written and within what; commands: what somebody had written and what became of it."""
 
 from __future__ import annotations
 

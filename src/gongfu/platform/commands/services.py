@@ -98,14 +98,11 @@ def request(command: Command, user: User) -> None:
     value = rules.parse_value(tag.kind, command.value)
     bounds = setpoint.bounds
     rules.check(value, rules.Bounds(bounds.kind, bounds.low, bounds.high), None)
-    if setpoint.device.life != Device.Life.IN_SERVICE:
-        raise Conflict(
-            mark("{device} is not in service."),
-            remedy=mark("Put it into service first."),
-            device=setpoint.device,
-        )
+    device = Device.objects.get(pk=setpoint.device_id)
+    if device.life != Device.Life.IN_SERVICE:
+        raise Conflict(mark("{device} is not in service."), remedy=mark("Put it into service first."), device=device)
     command.organisation = setpoint.organisation
-    command.device = setpoint.device
+    command.device = device
     command.tag_name, command.unit, command.value = str(tag), tag.unit, rules.said(value)
     command.valid_until = timezone.now() + AGREE_WITHIN
     command.state = State.PROPOSED.value if setpoint.second_person else State.SENDING.value
