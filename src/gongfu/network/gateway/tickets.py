@@ -54,7 +54,8 @@ def guard(signing: bytes, clock: Callable[[], float] = time.time) -> Guard:
         if not hmac.compare_digest(code.encode(errors="replace"), right.encode()):
             raise _refused(device, mark("Nothing was written to {device}: this value was not permitted."))
         if not now <= int(expires) <= now + 2 * SECONDS:
-            raise _refused(device, mark("Nothing was written to {device}: the permission is over, or the clocks differ."))
+            late = mark("Nothing was written to {device}: the permission is over, or the clocks differ.")
+            raise _refused(device, late)
         if nonce in used:
             raise _refused(device, mark("Nothing was written to {device}: the permission was used before."))
         used[nonce] = int(expires)

@@ -98,14 +98,14 @@ class Command(CommandWorkflow, OwnedModel):
         User, models.SET_NULL, null=True, editable=False, related_name="+", verbose_name=_("Agreed by")
     )
     valid_until = models.DateTimeField(_("Valid until"), editable=False)
-    sent_at = models.DateTimeField(_("Sent"), null=True, editable=False)
+    sent_at = models.DateTimeField(_("Written at"), null=True, editable=False)
     settled_at = models.DateTimeField(_("Settled"), null=True, editable=False)
     problem = models.CharField(_("Problem"), max_length=1000, blank=True, editable=False)
     """Packed error: what kept it from being written or confirmed."""
 
     class Meta:
         verbose_name = _("command")
-        verbose_name_plural = _("Commands")
+        verbose_name_plural = _("Commands to devices")
         ordering = ("-created_at", "-id")
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["device", "-created_at"], name="command_latest")]
         constraints: ClassVar[list[models.BaseConstraint]] = [

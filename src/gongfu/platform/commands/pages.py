@@ -44,7 +44,7 @@ SETPOINTS: Resource[Setpoint] = Resource(
     columns=[
         Column("tag"),
         Column("device"),
-        Column("range", _("Limits")),
+        Column("range", _("Permitted range")),
         Column("largest_step", shown=False),
         Column("second_person"),
         Column("interlocks", shown=False),
@@ -54,9 +54,9 @@ SETPOINTS: Resource[Setpoint] = Resource(
     filters=["device", "second_person"],
     ordering="device",
     form=[
-        Section(_("What"), ["tag", "address"], _("A tag without a set-point is never written to.")),
+        Section(_("Which tag"), ["tag", "address"], _("A tag without a set-point is never written to.")),
         Section(_("Within what"), ["low", "high", "largest_step", "interlocks"]),
-        Section(_("How"), ["second_person", "within", "tolerance"]),
+        Section(_("Confirmation"), ["second_person", "within", "tolerance"]),
     ],
     permissions=Permissions(add=can_edit, change=can_edit, delete=can_edit),
     save=lambda setpoint, _user, _new: services.prepare(setpoint),

@@ -33,15 +33,15 @@ class CommandWorkflow(models.Model):
         """States, :class:`gongfu.platform.commands.rules.State`."""
 
         PROPOSED = Stand.PROPOSED.value, _("Waits for a second person")
-        SENDING = Stand.SENDING.value, _("On its way")
+        SENDING = Stand.SENDING.value, _("Being written")
         CONFIRMED = Stand.CONFIRMED.value, _("Confirmed")
         UNCONFIRMED = Stand.UNCONFIRMED.value, _("Written, not confirmed")
         FAILED = Stand.FAILED.value, _("Not written")
-        REFUSED = Stand.REFUSED.value, _("Refused")
+        REFUSED = Stand.REFUSED.value, _("Refused before writing")
         DECLINED = Stand.DECLINED.value, _("Declined")
         WITHDRAWN = Stand.WITHDRAWN.value, _("Withdrawn")
         EXPIRED = Stand.EXPIRED.value, _("Expired")
-        UNKNOWN = Stand.UNKNOWN.value, _("Unknown")
+        UNKNOWN = Stand.UNKNOWN.value, _("Outcome unknown")
 
     state = FSMField(_("State"), max_length=16, choices=State.choices, default=State.SENDING, editable=False)
 
