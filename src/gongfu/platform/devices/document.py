@@ -204,6 +204,10 @@ def _of_device(document: DeviceDocument) -> Iterator[Problem]:
     if not 0.01 <= document.interval <= 86_400:
         yield Problem("interval", Invalid(mark("The interval must lie between 0.01 s and a day.")))
     yield from _lengths(document, None)
+    for field, told in (("options", document.options), ("nameplate", document.nameplate)):
+        for name, value in told.items():
+            if isinstance(value, str) and not f"{name}{value}".isprintable():
+                yield Problem(field, Invalid(mark("A character in it cannot be shown.")))
     if len(document.tags) > MOST_TAGS:
         yield Problem("tags", Invalid(mark("A device has at most {most} tags."), most=MOST_TAGS))
 

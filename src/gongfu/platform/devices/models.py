@@ -247,6 +247,34 @@ class Approval(OwnedModel):
         return str(self.organisation)
 
 
+class Import(OwnedModel):
+    """A file of devices on its way in: looked at first, then applied, both in the background."""
+
+    class State(models.TextChoices):
+        """How far it is."""
+
+        WAITING = "waiting", _("Waiting")
+        CHECKED = "checked", _("Looked at")
+        APPLYING = "applying", _("Being applied")
+        DONE = "done", _("Applied")
+        FAILED = "failed", _("Failed")
+
+    file_name = models.CharField(_("File"), max_length=200)
+    state = models.CharField(_("State"), max_length=10, choices=State.choices, default=State.WAITING)
+    why = models.CharField(_("Why"), max_length=500, blank=True)
+    job = models.ForeignKey("tasks.Job", models.SET_NULL, null=True, related_name="+")
+    report = models.JSONField(default=dict, editable=False)
+    """JSON of :class:`gongfu.platform.devices.importing.Report`."""
+
+    class Meta:
+        verbose_name = _("import of devices")
+        verbose_name_plural = _("Imports of devices")
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
 class Outbox(models.Model):
     """A device whose configuration must reach its gateway; removed when the bus has it.
 

@@ -18,7 +18,7 @@ from gongfu.kernel.errors import GongfuError
 from gongfu.kernel.pages.resource import Column, Filter, Resource, Section, Tab
 from gongfu.network.drivers import registry as drivers
 from gongfu.network.models import library
-from gongfu.platform.devices import changes, rules, services
+from gongfu.platform.devices import changes, file_pages, rules, services, setup_pages, version_pages
 from gongfu.platform.devices.models import Device, Place, Tag
 
 
@@ -138,7 +138,7 @@ TAGS: Resource[Tag] = Resource(
         Section(_("Meaning"), ["device", "key", "name", "name_en", "kind", "unit", "decimals", "primary", "position"]),
         Section(
             _("Where it is read"),
-            ["address", "scale", "offset", "low", "high"],
+            ["address", "scale", "offset", "low", "high", "deadband", "percent", "silence", "interval"],
             _("The address is in the driver's notation. Value = raw × scale + offset."),
         ),
     ],
@@ -209,8 +209,10 @@ DEVICES: Resource[Device] = Resource(
     tabs=[
         Tab("tags", _("Tags and connection"), "devices/tags.html", _tags),
         Tab("nameplate", _("Nameplate"), "devices/nameplate.html", _nameplate),
+        Tab("configuration", _("Versions"), "devices/versions.html", version_pages.of_device),
     ],
     empty=_("Devices report their values here. Add the first one, or start the demonstration plant."),
 )
 
-RESOURCES = (DEVICES, TAGS, PLACES)
+RESOURCES = (DEVICES, TAGS, PLACES, version_pages.VERSIONS, version_pages.APPROVALS)
+urlpatterns = [*setup_pages.urlpatterns, *file_pages.urlpatterns]

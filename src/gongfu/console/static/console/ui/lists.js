@@ -57,3 +57,13 @@ document.addEventListener("submit", (event) => {
     columns.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
   }
 });
+
+// A row of a form that its own button takes away.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-remove-row]");
+  if (!button) return;
+  const row = button.closest("tr");
+  const next = row.nextElementSibling;
+  if (next?.matches(".row-wrong:not(:has(input))")) next.remove();
+  row.remove();
+});
