@@ -11,6 +11,7 @@ from pycomm3 import DINT, REAL, STRING
 from pycomm3.cip import PADDED_EPATH, DataSegment, LogicalSegment, PortSegment
 
 from gongfu.network.drivers.ethernetip import cip, kinds, logix, wire
+from gongfu.network.drivers.ethernetip.address import parse as address
 from gongfu.network.drivers.ethernetip.cip import Opened, Reply, Request, Segment
 from gongfu.network.drivers.ethernetip.kinds import Typed
 from gongfu.network.drivers.ethernetip.logix import Member, Symbol, Template, Type
@@ -30,12 +31,25 @@ types = st.builds(
 )
 
 
-def test_the_manuals_example_of_a_read_tag() -> None:
-    # 1756-PM020, "Read Tag service": parts, one element; reply DINT 0x0001A7D4? the tag's own example value.
-    request = logix.read_tag(cip.symbol("parts"), 1)
-    assert cip.encode_request(request) == bytes.fromhex("4c 04 91 05 70 61 72 74 73 00 01 00")
-    reply = cip.decode_reply(bytes.fromhex("cc 00 00 00 c4 00 02 00 00 00"))
-    assert kinds.numbers(kinds.decode_typed(reply.data)) == (2,)
+def test_the_manuals_examples() -> None:
+    # 1756-PM020F (January 2019), pages 64 and 67; page 25 for a fragment.
+    by_name = logix.read_tag(cip.symbol("parts"), 1)
+    assert cip.encode_request(by_name).hex(" ") == "4c 04 91 05 70 61 72 74 73 00 01 00"
+    by_instance = logix.read_tag(cip.path_of(0x6B, 0x2582), 1)
+    assert cip.encode_request(by_instance).hex(" ") == "4c 03 20 6b 25 00 82 25 01 00"
+    reply = cip.decode_reply(bytes.fromhex("cc 00 00 00 c3 00 2a 00"))
+    assert kinds.numbers(kinds.decode_typed(reply.data)) == (42,)
+    element = logix.write_tag(address("setpoints[5]").path, Typed(0xCA, kinds.encode_number(0xCA, 14.5)))
+    assert (
+        cip.encode_request(element).hex(" ")
+        == "4d 07 91 09 73 65 74 70 6f 69 6e 74 73 00 28 05 ca 00 01 00 00 00 68 41"
+    )
+    member = logix.write_tag(address("ErrorLimit.PRE").path, Typed(0xC4, kinds.encode_number(0xC4, 50)))
+    assert cip.encode_request(member) == bytes.fromhex("4d 09 91 0a") + b"ErrorLimit" + bytes.fromhex(
+        "91 03 50 52 45 00 c4 00 01 00 32 00 00 00"
+    )
+    fragment = logix.read_fragment(cip.path_of(0x6B, 0xE01A), 0x06D6, 490)
+    assert cip.encode_request(fragment).hex(" ") == "52 03 20 6b 25 00 1a e0 d6 06 ea 01 00 00"
 
 
 def test_paths_are_those_a_foreign_library_builds() -> None:

@@ -127,7 +127,7 @@ def encode_number(code: int, value: float | bool | str) -> bytes:
         if isinstance(value, str):
             raise ValueError(value)
         if code == BOOL:
-            return b"\x01" if as_bit(value) else b"\x00"
+            return b"\xff" if as_bit(value) else b"\x00"  # as it is read, and as pycomm3 writes it
         if letter in _WHOLE:
             if not math.isfinite(value) or value != round(value):
                 raise ValueError(value)

@@ -15,6 +15,8 @@ from gongfu.network.drivers.ethernetip.kinds import BOOL, CODES, DWORD, SINT, ST
 from gongfu.network.drivers.ethernetip.logix import Member, Symbol, Template, Type
 
 _FIRST_TEMPLATE = 0x0123
+_TRUE = b"\xff"
+"""What a BOOL answers that is 1 (1756-PM020, "Read Tag Service")."""
 _READ_ONLY_STATUS, _NO_TAG, _NO_OBJECT, _WRONG_TYPE, _BEYOND = 0x0F, 0x04, 0x05, 0x2107, 0x2105
 
 
@@ -160,10 +162,12 @@ class Memory:
         if not 1 <= count <= place.count:
             raise Declined(0xFF, _BEYOND)
         if place.bit is not None:
-            return Typed(BOOL, bytes([place.memory[place.offset] >> place.bit & 1]))
+            return Typed(BOOL, _TRUE if place.memory[place.offset] >> place.bit & 1 else b"\0")
         data = bytes(place.memory[place.offset : place.offset + count * self.size(place.type)])
         if place.type.template:
             return Typed(STRUCTURE, data, self.templates[place.type.template].handle)
+        if place.type.code == BOOL:
+            data = bytes(0xFF if byte else 0 for byte in data)
         return Typed(place.type.code, data)
 
     def store(self, place: Place, offset: int, data: bytes) -> None:
