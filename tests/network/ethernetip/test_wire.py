@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from pycomm3 import DINT, REAL, STRING
 from pycomm3.cip import PADDED_EPATH, DataSegment, LogicalSegment, PortSegment
 
-from gongfu.network.drivers.ethernetip import cip, kinds, logix, wire
+from gongfu.network.drivers.ethernetip import cip, kinds, logix, simulator, wire
 from gongfu.network.drivers.ethernetip.address import parse as address
 from gongfu.network.drivers.ethernetip.cip import Opened, Reply, Request, Segment
 from gongfu.network.drivers.ethernetip.kinds import Typed
 from gongfu.network.drivers.ethernetip.logix import Member, Symbol, Template, Type
 from gongfu.network.drivers.ethernetip.wire import Command, Device, Malformed, Packet
+
+from .plants import plant
 
 byte, word, double = st.integers(0, 0xFF), st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF)
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,39}", fullmatch=True)
@@ -190,3 +192,34 @@ def test_hostile_bytes_are_malformed_and_nothing_else(data: bytes) -> None:
             read(data)
         except Malformed:
             continue
+
+
+_KNOWN = st.sampled_from(["Speed", "Counts", "Drive", "Bits", "Program:Main", "Names"]).map(cip.symbol)
+_ASKED = st.builds(
+    Request,
+    st.sampled_from([0x01, 0x03, 0x0A, 0x0E, 0x10, 0x4C, 0x4D, 0x4E, 0x52, 0x53, 0x54, 0x55, 0x5B]),
+    st.one_of(
+        st.tuples(_KNOWN, paths).map(b"".join),
+        st.sampled_from([(1, 1), (2, 1), (6, 1), (0x64, 1), (0x6B, 0), (0x6B, 3), (0x6C, 0x124)]).map(
+            lambda pair: cip.path_of(*pair)
+        ),
+    ),
+    st.binary(max_size=40),
+)
+
+
+@given(
+    st.one_of(st.binary(max_size=60), requests.map(cip.encode_request), _ASKED.map(cip.encode_request)), st.booleans()
+)
+def test_no_request_breaks_a_simulated_controller(message: bytes, sent_on: bool) -> None:
+    if sent_on:
+        message = cip.encode_request(cip.send_unconnected(message, cip.route("1,0"), 1))
+    data = wire.encode_items([(0x0000, b""), (0x00B2, message)])
+    client = simulator._Client(None)  # type: ignore[arg-type]
+    client.session = 1
+    try:
+        status, _, answer = plant()._command(client, Packet(Command.SEND_RR_DATA, 1), data)
+    except Malformed:
+        return  # the connection is closed
+    assert status == 0
+    assert cip.decode_reply(dict(wire.decode_items(answer))[0x00B2])

@@ -79,9 +79,13 @@ async def test_a_taken_port_is_said_so() -> None:
             await MelsecSimulator("127.0.0.1", plant.port, POINTS).__aenter__()
 
 
-async def test_a_device_without_tags_is_online_when_it_is_there(recorder, running) -> None:
-    async with MelsecSimulator("127.0.0.1", 0, POINTS) as plant, running(driver, device(plant.port, []), recorder):
+async def test_a_device_without_tags_is_online_while_it_is_there(recorder) -> None:
+    async with MelsecSimulator("127.0.0.1", 0, POINTS) as served:
+        task = asyncio.create_task(driver.run(device(served.port, [], timeout=0.3), recorder))
         await recorder.until(lambda: recorder.times_online)
+        await served.stop_answering()
+        with pytest.raises(DeviceUnavailable, match="did not answer"):
+            await asyncio.wait_for(task, 10)
 
 
 async def test_nobody_there_is_unavailable(recorder, closed_port) -> None:

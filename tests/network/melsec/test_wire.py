@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gongfu.network.drivers.melsec import wire
 from gongfu.network.drivers.melsec.devices import DEVICES
+from gongfu.network.drivers.melsec.simulator import MelsecSimulator, Point
 from gongfu.network.drivers.melsec.wire import Answer, Dialect, Malformed, Request, Route, Span
 
 DIALECTS = [Dialect(a, s, w) for a in (False, True) for s in (False, True) for w in (False, True)]
@@ -127,3 +128,18 @@ def test_a_frame_cut_short_is_malformed(dialect: Dialect, request: Request, keep
     if keep < len(frame):
         with pytest.raises(Malformed):
             wire.decode_answer(dialect, frame[:keep])
+
+
+_SENT = st.builds(
+    Request,
+    st.sampled_from([wire.READ, wire.WRITE, wire.RANDOM_READ, wire.RANDOM_WRITE, wire.READ_MODEL, 0x0619]),
+    st.sampled_from([0, 1, 2, 3, 0x80]),
+    st.one_of(st.binary(max_size=40), st.text("0123456789ABCDEFMDXY*", max_size=60).map(str.encode)),
+)
+
+
+@given(st.booleans(), st.booleans(), _SENT)
+def test_no_request_breaks_a_simulated_controller(ascii_code: bool, serial: bool, request: Request) -> None:
+    dialect = Dialect(ascii_code, serial)
+    plant = MelsecSimulator("127.0.0.1", 0, [Point("x", "D0", 1)], ascii=ascii_code)
+    assert wire.decode_answer(dialect, plant.answer(dialect, wire.encode_request(dialect, request)))

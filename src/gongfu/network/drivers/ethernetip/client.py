@@ -164,7 +164,7 @@ class Controller:
     def _check(self, answer: Packet) -> None:
         if answer.status:
             raise Malformed(f"encapsulation status {answer.status:04X}")
-        if self._session and answer.session != self._session:
+        if answer.command != Command.LIST_IDENTITY and self._session and answer.session != self._session:
             raise Malformed(f"an answer for session {answer.session:08X}, not {self._session:08X}")
 
     async def _receive(self) -> Packet:

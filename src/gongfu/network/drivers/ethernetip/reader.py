@@ -114,6 +114,9 @@ class Reader:
 
     async def read(self) -> list[Sample]:
         """One sample for each tag."""
+        if not self._tags:  # nothing to ask for: being there must do
+            await self._controller.identity()
+            return []
         batch = self._batch or await self._prepare()
         results = await batch.ask()
         apart = {
@@ -168,7 +171,7 @@ class Reader:
     def _changed(self, item: Item, typed: Typed, address: TagAddress) -> bool:
         """Whether an item that was planned for another type cannot be read as planned."""
         if item.code or is_bit_of_array(address, typed.code):
-            self._batch = None  # the program has changed: learn again before the next reading
+            self._forget()
             return True
         return False  # it is new; whatever it is can be read
 
@@ -197,9 +200,14 @@ class Reader:
             return self._bad(member.tag, str(error))
 
     def _refused(self, item: Item, refused: Refused) -> list[Sample]:
-        if any(member.tag in self._good for member in item.members):  # the program has changed
-            self._batch = None
+        if any(member.tag in self._good for member in item.members):
+            self._forget()
         return [self._bad(member.tag, str(refused)) for member in item.members]
+
+    def _forget(self) -> None:
+        """The program has changed: learn again before the next reading."""
+        self._batch = None
+        self._alone.clear()
 
     def _sample(self, index: int, raw: float | bool | str) -> Sample:
         tag = self._tags[index]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Literal
 
 import msgspec
@@ -73,8 +73,6 @@ async def run(device: DeviceConfig, sink: Sink) -> None:
     async with connection(options.place) as shared:
         reader = _Reader(options, device.tags, addresses, shared, sink.malformed)
         pace = Pace(device.interval)
-        if not addresses:  # nothing to ask for: being there must do
-            await shared.open(options.timeout)
         samples = await reader.read()
         sink.online()
         while True:
@@ -175,6 +173,9 @@ class _Reader:
     async def read(self) -> list[Sample]:
         """One sample for each tag."""
         samples: list[Sample] = []
+        if not self._requests:  # nothing to ask for: being there must do
+            with suppress(Refused):
+                await self._shared.ask(wire.READ_MODEL, (0, b""), self._options.route, self._options.timeout)
         for request in list(self._requests):
             samples += await self._read(request)
         return samples

@@ -60,11 +60,6 @@ class Connection:
         self._serial = 0
         self._failed = -_PAUSE
 
-    async def open(self, timeout: float) -> None:  # noqa: ASYNC109
-        """Connect, if that has not been done; raises :class:`DeviceUnavailable` within ``timeout`` seconds."""
-        async with self._lock:
-            await self._connected(timeout)
-
     async def ask(self, command: int, units: tuple[int, bytes], route: Route, timeout: float) -> bytes:  # noqa: ASYNC109
         """The data of the answer; ``units``: subcommand and body.
 
