@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycomm3 import DINT, REAL, STRING
 from pycomm3.cip import PADDED_EPATH, DataSegment, LogicalSegment, PortSegment

@@ -278,7 +278,9 @@ class LogixSimulator:
         return values[attribute]
 
     def _symbols(self, request: Request, scope: str, room: int) -> Reply:
-        start = next(v for s, v in reversed(cip.decode_path(request.path)) if s is Segment.INSTANCE)
+        segment, start = cip.decode_path(request.path)[-1]
+        if segment is not Segment.INSTANCE:
+            raise Declined(_NO_SUCH_OBJECT)
         (count,) = struct.unpack_from("<H", request.data)
         attributes = struct.unpack_from(f"<{count}H", request.data, 2)
         data = b""
