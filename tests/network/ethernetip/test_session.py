@@ -129,13 +129,13 @@ async def test_what_is_written_stands_in_the_controller(options) -> None:
 @pytest.mark.parametrize(
     ("address", "kind", "value", "named"),
     [
-        ("Small", "number", 200, "200 is no SINT"),
-        ("Parts", "number", 1.5, r"1\.5 is no DINT"),
-        ("Running", "boolean", 2, "2 is no BOOL"),
+        ("Small", "number", 200, "200 is outside the range of SINT"),
+        ("Parts", "number", 1.5, r"1\.5 is not a whole number"),
+        ("Running", "boolean", 2, "2 is neither on nor off"),
         ("Status.40", "boolean", True, "a DINT has no bit 40"),
         ("Speed.3", "boolean", True, "a REAL has no bit 3"),
-        ("Status.3", "boolean", 7, "neither true nor false"),
-        ("Program_Name", "text", "x" * 83, "needs 83 bytes, there are 82"),
+        ("Status.3", "boolean", 7, "7 is neither on nor off"),
+        ("Program_Name", "text", "x" * 83, "there is room for 82 bytes"),
         ("Drive", "text", "x", "Drive is not a string"),
         ("Serial", "number", 1, r"does not allow it from outside \(status 0F\)"),
         ("Nothing", "number", 1, r"no such tag or member \(status 04\)"),
@@ -157,7 +157,7 @@ async def test_a_string_of_ones_own_is_never_written_longer_than_it_is() -> None
     async with served, driver.open_session(device(served.port)) as session:
         await session.write(tag("Order", "text"), "12345")
         assert (await session.read([tag("Order", "text")]))[0].value == "12345"
-        with pytest.raises(Refusal, match="needs 6 bytes, there are 5"):
+        with pytest.raises(Refusal, match="there is room for 5 bytes"):
             await session.write(tag("Order", "text"), "123456")
         assert served.value("Order.LEN") == 5
 

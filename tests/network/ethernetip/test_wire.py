@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pycomm3 import DINT, REAL, STRING
 from pycomm3.cip import PADDED_EPATH, DataSegment, LogicalSegment, PortSegment
@@ -74,7 +74,7 @@ def test_paths_are_those_a_foreign_library_builds() -> None:
 def test_values_are_those_a_foreign_library_decodes() -> None:
     assert DINT.decode(kinds.encode_number(kinds.DINT, -70000)) == -70000
     assert REAL.decode(kinds.encode_number(0xCA, 2.5)) == 2.5
-    assert STRING.decode(kinds.encode_attribute("STRING", "abc", "utf-8")) == "abc"
+    assert STRING.decode(kinds.encode_text("STRING", "abc", "utf-8")) == "abc"
 
 
 @pytest.mark.parametrize("text", ["1", "1,2,3", "x,0", "0,1", "15,1", "1,", "1,a b", "1,0;2,0"])
@@ -157,7 +157,7 @@ def test_numbers_are_read_back(code: int, value: int) -> None:
 
 @given(st.text(max_size=20))
 def test_strings_are_read_back(text: str) -> None:
-    typed = Typed(kinds.STRUCTURE, kinds.string_of(text, 88, 82, "utf-8"), kinds.STRING_HANDLE)
+    typed = Typed(kinds.STRUCTURE, kinds.string_of(text, 88, "utf-8"), kinds.STRING_HANDLE)
     assert kinds.is_string(typed)
     assert kinds.text_of(typed, "utf-8") == text
     assert kinds.decode_typed(typed.head + typed.data) == typed

@@ -48,10 +48,10 @@ async def test_what_is_written_stands_in_the_controller(code, series) -> None:
 @pytest.mark.parametrize(
     ("address", "kind", "value", "named"),
     [
-        ("D104", "number", 40000, "40000 is no int16"),
-        ("D104", "number", 1.5, "1.5 is no int16"),
-        ("M10", "boolean", 2, "neither true nor false"),
-        ("D200:string4", "text", "too long", "needs 8 bytes"),
+        ("D104", "number", 40000, "40000 is outside the range of int16"),
+        ("D104", "number", 1.5, "1.5 is not a whole number"),
+        ("M10", "boolean", 2, "2 is neither on nor off"),
+        ("D200:string4", "text", "too long", "too long: there is room for 4 bytes"),
         (f"D{SIZE}", "number", 1, r"beyond the highest number \(end code C056\)"),
     ],
 )
@@ -75,7 +75,8 @@ async def test_questions_to_nobody_and_about_nothing(closed_port) -> None:
     async with driver.open_session(device(closed_port)) as session:
         with pytest.raises(DeviceUnavailable):
             await session.identify()
+        assert await session.read([tag("Q7")]) == [Sample(0, None, quality=Quality.BAD)]
         with pytest.raises(BadConfiguration, match="Q7"):
-            await session.read([tag("Q7")])
+            await session.write(tag("Q7"), 1)
         with pytest.raises(Refusal, match="does not tell what it holds"):
             await session.browse("")

@@ -5,7 +5,6 @@ Volume 1, appendix C-6.1; Logix strings: 1756-PM020, "STRING structure".
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Sequence
 
@@ -109,39 +108,25 @@ def text_of(typed: Typed, encoding: str) -> str:
     return typed.data[4 : 4 + length].decode(encoding, errors="replace")
 
 
-def string_of(text: str, total: int, room: int, encoding: str) -> bytes:
-    """A Logix string of ``total`` bytes, ``room`` of them characters. Raises ``ValueError`` when it does not fit.
-
-    A length beyond ``room`` would be a major fault: the controller would stop.
-    """
+def string_of(text: str, total: int, encoding: str) -> bytes:
+    """A Logix string of ``total`` bytes; see that ``text`` fits what is declared before."""
     data = text.encode(encoding)
-    if len(data) > room:
-        raise ValueError(f"{text!r} needs {len(data)} bytes, there are {room}")
     return struct.pack("<i", len(data)) + data.ljust(total - 4, b"\0")
 
 
-def encode_number(code: int, value: float | bool | str) -> bytes:
-    """``value`` as one of the elementary type ``code``. Raises ``ValueError`` when it is none."""
-    name, letter = NAMES[code], FORMATS[code]
+def has_bits(code: int) -> bool:
+    """Whether the elementary type ``code`` is a whole number."""
+    return code != BOOL and FORMATS.get(code, "f") in _WHOLE
+
+
+def encode_number(code: int, value: float | bool) -> bytes:
+    """``value`` as one of the elementary type ``code``. Raises ``ValueError`` when it is outside its range."""
+    if code == BOOL:
+        return b"\xff" if value else b"\x00"  # as it is read, and as pycomm3 writes it
     try:
-        if isinstance(value, str):
-            raise ValueError(value)
-        if code == BOOL:
-            return b"\xff" if as_bit(value) else b"\x00"  # as it is read, and as pycomm3 writes it
-        if letter in _WHOLE:
-            if not math.isfinite(value) or value != round(value):
-                raise ValueError(value)
-            return struct.pack(f"<{letter}", int(value))
-        return struct.pack(f"<{letter}", float(value))
+        return struct.pack(f"<{FORMATS[code]}", round(value) if has_bits(code) else float(value))
     except (struct.error, OverflowError, ValueError) as error:
-        raise ValueError(f"{value} is no {name}") from error
-
-
-def as_bit(value: float | bool | str) -> bool:
-    """``value`` as a bit; raises ``ValueError`` for anything but true, false, 1 and 0."""
-    if isinstance(value, str) or value not in (0, 1):
-        raise ValueError(f"{value!r} is neither true nor false")
-    return bool(value)
+        raise ValueError(f"{value} is no {NAMES[code]}") from error
 
 
 def decode_attribute(name: str, data: bytes, encoding: str) -> float | bool | str:
@@ -159,15 +144,10 @@ def decode_attribute(name: str, data: bytes, encoding: str) -> float | bool | st
     return bool(value) if code == BOOL else float(value)
 
 
-def encode_attribute(name: str, value: float | bool | str, encoding: str) -> bytes:
-    """``value`` as an attribute of type ``name``. Raises ``ValueError`` when it is none."""
-    if name in TEXTS:
-        data = str(value).encode(encoding)
-        width = 2 if name == "STRING" else 1
-        if len(data) >= 1 << 8 * width:
-            raise ValueError(f"a text of {len(data)} bytes")
-        return len(data).to_bytes(width, "little") + data
-    return encode_number(CODES[name], value)
+def encode_text(name: str, text: str, encoding: str) -> bytes:
+    """``text`` as an attribute of type ``name``, one of :data:`TEXTS`."""
+    data = text.encode(encoding)
+    return len(data).to_bytes(2 if name == "STRING" else 1, "little") + data
 
 
 def elements(typed: Typed, count: int) -> Sequence[bytes]:

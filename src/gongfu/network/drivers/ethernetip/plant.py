@@ -113,10 +113,12 @@ class Memory:
             self._set_bit(place, bit, bool(value))
         elif place.type.template:
             template = self.templates[place.type.template]
-            data = kinds.string_of(str(value), template.size, template.text_room, "utf-8")
+            data = kinds.string_of(str(value), template.size, "utf-8")
             place.memory[place.offset : place.offset + len(data)] = data
         else:
-            self.store(place, 0, kinds.encode_number(place.type.code, value))
+            self.store(
+                place, 0, kinds.encode_number(place.type.code, float(value) if isinstance(value, str) else value)
+            )
 
     def value(self, name: str) -> float | bool | str:
         """A value by its address."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
+from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
-from gongfu.network.drivers.contract import Sample
+from gongfu.network.drivers.contract import BadConfiguration, Sample, Sink
 from gongfu.network.drivers.ethernetip import kinds, logix
-from gongfu.network.drivers.ethernetip.address import Address, AttributeAddress, TagAddress
+from gongfu.network.drivers.ethernetip.address import Address, AttributeAddress, TagAddress, parse
 from gongfu.network.drivers.ethernetip.batch import Batch, Result, Wanted
 from gongfu.network.drivers.ethernetip.cip import Request, Service
 from gongfu.network.drivers.ethernetip.client import Controller
 from gongfu.network.drivers.ethernetip.kinds import DWORD, STRUCTURE, Typed
+from gongfu.network.drivers.ethernetip.options import Options
 from gongfu.network.drivers.ethernetip.status import Refused
 from gongfu.network.drivers.ethernetip.wire import Malformed
 from gongfu.network.drivers.values import fit
@@ -93,18 +95,17 @@ class Reader:
     def __init__(
         self,
         controller: Controller,
+        options: Options,
         tags: Sequence[TagConfig],
         addresses: Sequence[Address],
-        gap: int,
-        encoding: str,
-        complain: Callable[[str], None],
+        sink: Sink,
     ) -> None:
         self._controller = controller
         self._tags = tags
         self._addresses = addresses
-        self._gap = gap
-        self._encoding = encoding
-        self._complain = complain
+        self._gap = options.gap
+        self._encoding = options.encoding
+        self._sink = sink
         self._items: list[Item] = []
         self._batch: Batch | None = None
         self._alone: set[int] = set()
@@ -177,7 +178,7 @@ class Reader:
 
     def _number(self, member: Member, code: int, value: float) -> Sample:
         if member.bit is not None:
-            if not isinstance(value, int) or member.bit >= 8 * kinds.size(code):
+            if not isinstance(value, int) or not kinds.has_bits(code) or member.bit >= 8 * kinds.size(code):
                 return self._bad(member.tag, f"a {kinds.NAMES[code]} has no bit {member.bit}")
             return self._sample(member.tag, bool(value >> member.bit & 1))
         return self._sample(member.tag, bool(value) if code == kinds.BOOL else float(value))
@@ -223,8 +224,18 @@ class Reader:
         self._good.discard(index)
         if index not in self._reported:
             self._reported.add(index)
-            self._complain(f"{tag.name} ({tag.address}): {reason}")
+            self._sink.malformed(f"{tag.name} ({tag.address}): {reason}")
         return Sample(tag.series, None, quality=Quality.BAD)
+
+
+def address_of(tag: TagConfig) -> Address:
+    """Where ``tag`` is; raises :class:`BadConfiguration`."""
+    address = parse(tag.address)
+    if isinstance(address, AttributeAddress) and (address.type in kinds.TEXTS) != (tag.kind == "text"):
+        raise BadConfiguration(
+            mark("Tag {tag} is a {kind}, but {address} is not."), tag=tag.name, kind=tag.kind, address=tag.address
+        )
+    return address
 
 
 def _question(address: Address, size: int) -> Wanted:

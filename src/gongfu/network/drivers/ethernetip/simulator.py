@@ -236,7 +236,7 @@ class LogixSimulator:
             case 0x01, Service.GET_ATTRIBUTE_SINGLE:
                 return Reply(request.service, 0, self._identity(numbers[-1]))
             case 0x64, Service.GET_ATTRIBUTES_ALL:
-                return Reply(request.service, 0, kinds.encode_attribute("STRING", self._name, "utf-8"))
+                return Reply(request.service, 0, kinds.encode_text("STRING", self._name, "utf-8"))
             case logix.SYMBOL_CLASS, Service.GET_INSTANCE_ATTRIBUTE_LIST:
                 return self._symbols(request, "", room)
             case logix.SYMBOL_CLASS, _:
@@ -271,7 +271,7 @@ class LogixSimulator:
             4: bytes([device.major, device.minor]),
             5: struct.pack("<H", device.status),
             6: struct.pack("<I", device.serial),
-            7: kinds.encode_attribute("SHORT_STRING", device.name, "utf-8"),
+            7: kinds.encode_text("SHORT_STRING", device.name, "utf-8"),
         }
         if attribute not in values:
             raise Declined(0x14)

@@ -29,6 +29,8 @@ _MEANINGS = {
     0xC201: mark("{address}: the port is locked by a remote password (end code {code})."),
 }
 _OTHER = mark("{address}: the controller answers with end code {code}.")
+RUNNING = 0x0055
+"""Declined because of the controller's mode, which may change."""
 UNREACHABLE = (0xC035, 0xC05F, 0xC201, 0xC204)
 """Not about an address: the controller meant does not answer behind this port, or the port is locked."""
 

@@ -118,6 +118,15 @@ class Connection:
             raise self._nobody(error) from error
         return self._transport
 
+    def failure(self, error: Exception) -> DeviceUnavailable:
+        """The error to raise when an answer makes no sense."""
+        return DeviceUnavailable(
+            mark("The connection to the controller at {host}:{port} broke: {reason}."),
+            host=self.place.host,
+            port=self.place.port,
+            reason=str(error) or type(error).__name__,
+        )
+
     def _nobody(self, reason: object) -> DeviceUnavailable:
         return DeviceUnavailable(
             mark("No controller answers at {host}:{port}: {reason}."),
@@ -136,12 +145,7 @@ class Connection:
                 port=self.place.port,
                 seconds=timeout,
             )
-        return DeviceUnavailable(
-            mark("The connection to the controller at {host}:{port} broke: {reason}."),
-            host=self.place.host,
-            port=self.place.port,
-            reason=str(error) or type(error).__name__,
-        )
+        return self.failure(error)
 
 
 class _Stream:
