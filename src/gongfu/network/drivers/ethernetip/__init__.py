@@ -1,0 +1,1 @@
+"""EtherNet/IP: explicit messages to Rockwell Logix controllers and to any CIP object."""

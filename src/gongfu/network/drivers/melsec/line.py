@@ -1,0 +1,230 @@
+"""One connection for all who ask one port: a MELSEC Ethernet port takes as many as its settings list, often one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Protocol, cast
+
+import msgspec
+
+from gongfu.kernel.i18n import mark
+from gongfu.network.drivers.contract import DeviceUnavailable
+from gongfu.network.drivers.melsec import wire
+from gongfu.network.drivers.melsec.wire import Dialect, Malformed, Request, Route
+
+_PAUSE = 1.0
+"""Seconds during which a connection that failed is not tried again."""
+_REMEDY = mark(
+    "Check address and port, that the port is open for MC protocol (SLMP), and whether it is set to binary or ASCII."
+)
+
+
+class Refused(Exception):
+    """The controller answered with an end code."""
+
+    def __init__(self, end: int) -> None:
+        super().__init__(f"end code {end:04X}")
+        self.end = end
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A port and how it is spoken to."""
+
+    host: str
+    port: int
+    udp: bool
+    dialect: Dialect
+
+
+class _Transport(Protocol):
+    def send(self, frame: bytes) -> None: ...
+
+    async def receive(self) -> bytes:
+        """The next whole frame; raises ``Malformed`` or ``OSError``."""
+
+    def close(self) -> None: ...
+
+
+class Connection:
+    """A connection that is opened when needed and serves one request at a time."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.users = 0
+        self.writing = asyncio.Lock()
+        """Held by who reads a word to change a bit of it."""
+        self._lock = asyncio.Lock()
+        self._transport: _Transport | None = None
+        self._serial = 0
+        self._failed = -_PAUSE
+
+    async def ask(self, command: int, units: tuple[int, bytes], route: Route, timeout: float) -> bytes:  # noqa: ASYNC109
+        """The data of the answer; ``units``: subcommand and body.
+
+        Raises :class:`Refused`, or :class:`DeviceUnavailable` within ``timeout`` seconds.
+        """
+        async with self._lock:
+            transport = await self._connected(timeout)
+            try:
+                async with asyncio.timeout(timeout):
+                    answer = await self._exchange(transport, command, units, route, timeout)
+            except BaseException as error:
+                self.close()  # an answer may still come, and must not meet another request: 3E has no serial number
+                if isinstance(error, TimeoutError | OSError | EOFError | Malformed):
+                    raise self._broken(error, timeout) from error
+                raise
+        if answer.end:
+            raise Refused(answer.end)
+        return answer.data
+
+    async def _exchange(
+        self,
+        transport: _Transport,
+        command: int,
+        units: tuple[int, bytes],
+        route: Route,
+        timeout: float,  # noqa: ASYNC109
+    ) -> wire.Answer:
+        dialect = self.place.dialect
+        self._serial = (self._serial + 1) % 0x10000 if dialect.serial else 0
+        timer = max(1, int(timeout * 4))
+        transport.send(wire.encode_request(dialect, Request(command, *units, route, timer, self._serial)))
+        while True:
+            answer = wire.decode_answer(dialect, await transport.receive())
+            if answer.serial == self._serial:
+                return answer  # any other is the late answer to an earlier request
+
+    def close(self) -> None:
+        """Close; the next request opens again."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    async def _connected(self, timeout: float) -> _Transport:  # noqa: ASYNC109
+        if self._transport is not None:
+            return self._transport
+        clock = asyncio.get_running_loop().time
+        if clock() - self._failed < _PAUSE:  # all who use a port that is off need not wait one after the other
+            raise self._nobody("it has just failed")
+        place = self.place
+        try:
+            async with asyncio.timeout(timeout):
+                opening = _Datagrams.open if place.udp else _Stream.open
+                self._transport = await opening(place)
+        except (TimeoutError, OSError) as error:
+            self._failed = clock()
+            raise self._nobody(error) from error
+        return self._transport
+
+    def failure(self, error: Exception) -> DeviceUnavailable:
+        """The error to raise when an answer makes no sense."""
+        return DeviceUnavailable(
+            mark("The connection to the controller at {host}:{port} broke: {reason}."),
+            host=self.place.host,
+            port=self.place.port,
+            reason=str(error) or type(error).__name__,
+        )
+
+    def _nobody(self, reason: object) -> DeviceUnavailable:
+        return DeviceUnavailable(
+            mark("No controller answers at {host}:{port}: {reason}."),
+            remedy=_REMEDY,
+            host=self.place.host,
+            port=self.place.port,
+            reason=str(reason) or "no answer in time",
+        )
+
+    def _broken(self, error: Exception, timeout: float) -> DeviceUnavailable:
+        if isinstance(error, TimeoutError):
+            return DeviceUnavailable(
+                mark("The controller at {host}:{port} did not answer within {seconds} s."),
+                remedy=_REMEDY,
+                host=self.place.host,
+                port=self.place.port,
+                seconds=timeout,
+            )
+        return self.failure(error)
+
+
+class _Stream:
+    """TCP: frames one after the other."""
+
+    def __init__(self, dialect: Dialect, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._dialect = dialect
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, place: Place) -> _Transport:
+        return cls(place.dialect, *await asyncio.open_connection(place.host, place.port))
+
+    def send(self, frame: bytes) -> None:
+        self._writer.write(frame)
+
+    async def receive(self) -> bytes:
+        head = await self._reader.readexactly(self._dialect.head)
+        return head + await self._reader.readexactly(wire.rest_of_frame(self._dialect, head))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    """UDP: a frame in each datagram."""
+
+    def __init__(self) -> None:
+        self._received: asyncio.Queue[bytes | Exception] = asyncio.Queue(100)
+        self._transport: asyncio.DatagramTransport | None = None
+
+    @classmethod
+    async def open(cls, place: Place) -> _Transport:
+        loop = asyncio.get_running_loop()
+        _, protocol = await loop.create_datagram_endpoint(cls, remote_addr=(place.host, place.port))
+        return protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self._put(data)
+
+    def error_received(self, exc: Exception) -> None:
+        self._put(exc)
+
+    def send(self, frame: bytes) -> None:
+        assert self._transport is not None
+        self._transport.sendto(frame)
+
+    async def receive(self) -> bytes:
+        received = await self._received.get()
+        if isinstance(received, Exception):
+            raise received
+        return received
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def _put(self, received: bytes | Exception) -> None:
+        with suppress(asyncio.QueueFull):
+            self._received.put_nowait(received)
+
+
+_connections: dict[tuple[asyncio.AbstractEventLoop, Place], Connection] = {}
+
+
+@asynccontextmanager
+async def connection(place: Place) -> AsyncIterator[Connection]:
+    """The connection to ``place``, shared within this process; closed when the last user leaves."""
+    key = asyncio.get_running_loop(), place
+    shared = _connections.setdefault(key, Connection(place))
+    shared.users += 1
+    try:
+        yield shared
+    finally:
+        shared.users -= 1
+        if not shared.users:
+            shared.close()
+            del _connections[key]
