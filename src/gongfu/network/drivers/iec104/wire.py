@@ -83,7 +83,7 @@ def encode_frame(frame: Frame) -> bytes:
     return bytes((START, len(control))) + control
 
 
-def frame_length(header: bytes) -> int:
+def frame_length(header: bytes | bytearray) -> int:
     """Octets that follow the first two; raises :class:`Malformed`."""
     if header[0] != START:
         raise Malformed(f"a frame starts with 68, not {header[0]:02X}")
