@@ -63,10 +63,10 @@ COMMANDS = {
 }
 """The command without and with a time tag; a counter has none."""
 
-_NUMBER = r"(?:0x[0-9a-f]{1,6}|[0-9]{1,8})"
+_DIGITS = r"(?:0x[0-9a-f]{1,6}|[0-9]{1,8})"
 _PATTERN = re.compile(
-    rf"(?P<common>{_NUMBER})/(?P<object>{_NUMBER})(?::(?P<kind>[a-z]{{2}}))?"
-    rf"(?:>(?P<command>{_NUMBER})(?::(?P<command_kind>[a-z]{{2}}))?)?"
+    rf"(?P<common>{_DIGITS})/(?P<object>{_DIGITS})(?::(?P<kind>[a-z]{{2}}))?"
+    rf"(?:>(?P<command>{_DIGITS})(?::(?P<command_kind>[a-z]{{2}}))?)?"
 )
 _REMEDY = mark("Write for example 1/16385:nc, 1/1001:dp>24577, 1/0x4001.")
 
@@ -86,8 +86,8 @@ def parse(text: str, common_size: int = 2) -> Address:
     match = _PATTERN.fullmatch(text.strip().lower())
     if match is None:
         raise BadConfiguration(mark("{address} is not an address of IEC 60870-5-104."), remedy=_REMEDY, address=text)
-    common, place = int(match["common"], 0), int(match["object"], 0)
-    command = place if match["command"] is None else int(match["command"], 0)
+    common, place = _number(match["common"]), _number(match["object"])
+    command = place if match["command"] is None else _number(match["command"])
     last = 256**common_size - 2  # the last number speaks to every station (IEC 60870-5-101 §7.2.4)
     if not 1 <= common <= last:
         raise BadConfiguration(mark("{address}: common addresses are 1 to {last}."), address=text, last=last)
@@ -98,6 +98,10 @@ def parse(text: str, common_size: int = 2) -> Address:
     if command_kind is Kind.IT and match["command"] is not None:
         raise BadConfiguration(mark("{address}: a counter takes no command."), address=text)
     return Address(common, place, kind, command, command_kind)
+
+
+def _number(text: str) -> int:
+    return int(text, 16 if text.startswith("0x") else 10)
 
 
 def _kind(text: str, name: str | None) -> Kind | None:
