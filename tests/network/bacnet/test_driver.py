@@ -274,6 +274,9 @@ async def test_a_foreign_device_registers_with_its_broadcaster(recorder, running
                 assert data.hex() == "81050006003c"
                 broadcaster.sendto(bytes.fromhex("810000060000"), peer)
                 await recorder.until(lambda: recorder.batches)
+            async with asyncio.timeout(10):
+                data, peer = await asyncio.get_running_loop().sock_recvfrom(broadcaster, 100)
+            assert data.hex() == "810500060000"  # gone
 
 
 async def test_a_foreign_client_reads_the_simulator() -> None:

@@ -166,11 +166,15 @@ class Client:
             ) from error
         return end
 
-    def close(self) -> None:
-        """Close the socket."""
-        if self._application is not None:
-            self._application.close()
-            self._application = None
+    async def close(self) -> None:
+        """Close the socket; a broadcaster is told that we go."""
+        application, self._application = self._application, None
+        if application is not None:
+            for link in application.link_layers.values():
+                if isinstance(link, ForeignLinkLayer):
+                    link.unregister()
+                    await asyncio.sleep(0)
+            application.close()
 
     async def read(self, peer: Peer, wanted: Property) -> list[Atomic]:
         """One property by ReadProperty (clause 15.5); raises :class:`Declined` or :class:`DeviceUnavailable`."""
@@ -332,7 +336,7 @@ async def client(local: Local) -> AsyncIterator[Client]:
         shared.users -= 1
         if not shared.users:
             del _clients[key]
-            shared.close()
+            await shared.close()
 
 
 async def resolve(host: str, port: int, timeout: float, retries: int) -> Peer:  # noqa: ASYNC109 of each request
