@@ -1,0 +1,55 @@
+"""Events, alarms and conditions as text: which fields are asked for, and what a reading says (OPC UA Parts 5 and 9)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from asyncua import ua
+
+from gongfu.network.drivers.contract import Sample
+from gongfu.network.drivers.opcua.values import microseconds
+
+_BASE = ua.ObjectIds.BaseEventType
+_ALARM = ua.ObjectIds.AlarmConditionType
+_FIELDS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
+    ("time", _BASE, ("Time",)),
+    ("severity", _BASE, ("Severity",)),
+    ("message", _BASE, ("Message",)),
+    ("source", _BASE, ("SourceName",)),
+    ("condition", ua.ObjectIds.ConditionType, ("ConditionName",)),
+    ("active", _ALARM, ("ActiveState", "Id")),
+    ("acknowledged", ua.ObjectIds.AcknowledgeableConditionType, ("AckedState", "Id")),
+)
+"""Name in the reading, type that has the field, path to it. A server answers null for what an event has not."""
+
+
+def event_filter() -> ua.EventFilter:
+    """Ask for every event, and of each for the fields of a reading."""
+    return ua.EventFilter(
+        SelectClauses=[
+            ua.SimpleAttributeOperand(
+                TypeDefinitionId=ua.NodeId(kind),
+                BrowsePath=[ua.QualifiedName(part, 0) for part in path],
+                AttributeId=ua.AttributeIds.Value,
+            )
+            for _, kind, path in _FIELDS
+        ]
+    )
+
+
+def read_event(series: int, fields: Sequence[ua.Variant]) -> Sample:
+    """A reading such as ``{"severity":700,"message":"Overtemperature","source":"PUMP1","active":true}``."""
+    found: dict[str, str | int | float | bool] = {}
+    time = 0
+    for (name, _, _), variant in zip(_FIELDS, fields, strict=False):
+        value = variant.Value if isinstance(variant, ua.Variant) else None
+        if name == "time":
+            time = microseconds(value if isinstance(value, datetime) else None)
+            continue
+        if isinstance(value, ua.LocalizedText):
+            value = value.Text
+        if isinstance(value, str | int | float | bool):
+            found[name] = value
+    return Sample(series, json.dumps(found, ensure_ascii=False, separators=(",", ":")), time)
