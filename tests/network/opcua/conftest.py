@@ -10,6 +10,7 @@ import pytest
 
 from gongfu.kernel.settings import load
 from gongfu.network.drivers.opcua import client, memory
+from gongfu.network.drivers.opcua.simulator import Protection, protect
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,9 @@ def home(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     memory._memories.clear()
     yield shared_home
     memory._memories.clear()
+
+
+@pytest.fixture(scope="session")
+def protection() -> Protection:
+    """Key and certificate of a server on 127.0.0.1, with every policy there is."""
+    return protect()

@@ -43,7 +43,7 @@ class Browser:
         self._connection = connection
         self._types = types
 
-    async def list(self, parent: str) -> list[Point]:
+    async def entries(self, parent: str) -> list[Point]:
         """Objects, then variables, then methods of ``parent``, of the folder Objects when it is empty."""
         folder = addresses.parse(parent) if parent else addresses.parse(f"i={ua.ObjectIds.ObjectsFolder}")
         node = self._connection.node(folder)

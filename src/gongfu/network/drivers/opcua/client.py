@@ -41,6 +41,7 @@ class GatewayClient(Client):  # type: ignore[misc]
     """Differs from asyncua's in what it believes; ``judge`` looks at a session before the user is named."""
 
     judge: Judge | None = None
+    _policy_ids: list[ua.UserTokenPolicy]
 
     async def send_hello(self) -> None:
         """As asyncua, which takes what a server can *receive* for the limit of what it sends (Part 6 §7.1.2.4)."""
@@ -54,8 +55,9 @@ class GatewayClient(Client):  # type: ignore[misc]
     async def create_session(self) -> ua.CreateSessionResult:
         """As asyncua, which believes the answer unseen."""
         answer = await super().create_session()
-        channel = self.security_policy.URI
-        self._policy_ids = sorted(self._policy_ids or [], key=lambda token: security.token_order(token, channel))
+        channel = str(self.security_policy.URI)
+        tokens: list[ua.UserTokenPolicy] = list(self._policy_ids or ())
+        self._policy_ids = sorted(tokens, key=lambda token: security.token_order(token, channel))
         if self.judge is not None:
             self.judge(answer, self)
         return answer

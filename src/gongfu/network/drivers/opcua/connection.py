@@ -198,43 +198,26 @@ class Connection:
         """Watch ``items``; what became of each, by its number."""
         found: dict[int, Watched] = {}
         left = list(items)
-        # Also a value that stays the same has a new source time: replay and slow processes need it.
-        for form in (_wished_filter, _no_filter):
-            if not left:
-                break
-            answers = await self.in_parts(
-                "monitor", left, lambda part, form=form: self._create(subscription, part, form)
-            )  # type: ignore[misc]
+        for wished in (True, False):
+            answers = await self._create(subscription, left, wished=wished)
             for item, answer in zip(left, answers, strict=True):
-                lacking = form is _no_filter and item.deadband.value > 0
+                lacking = not wished and item.deadband.value > 0
                 found[item.number] = Watched(int(answer.StatusCode.value), int(answer.MonitoredItemId), lacking)
             left = [item for item in left if found[item.number].status in _FILTER and not item.events]
         return found
 
     async def _create(
-        self, subscription: int, items: Sequence[Item], form: Callable[[Item], ua.DataChangeFilter | None]
-    ) -> Sequence[ua.MonitoredItemCreateResult]:
-        attributes = ua.AttributeIds
-        requests = [
-            ua.MonitoredItemCreateRequest(
-                ItemToMonitor=ua.ReadValueId(
-                    NodeId=item.node, AttributeId=attributes.EventNotifier if item.events else attributes.Value
-                ),
-                MonitoringMode=ua.MonitoringMode.Reporting,
-                RequestedParameters=ua.MonitoringParameters(
-                    ClientHandle=item.number,
-                    SamplingInterval=0 if item.events else item.sampling * 1000,
-                    Filter=event_filter() if item.events else form(item),
-                    QueueSize=item.queue,
-                    DiscardOldest=True,
-                ),
+        self, subscription: int, items: Sequence[Item], *, wished: bool
+    ) -> list[ua.MonitoredItemCreateResult]:
+        async def ask(part: Sequence[Item]) -> Sequence[ua.MonitoredItemCreateResult]:
+            wanted = ua.CreateMonitoredItemsParameters(
+                SubscriptionId=subscription,
+                TimestampsToReturn=ua.TimestampsToReturn.Both,
+                ItemsToCreate=[_request(item, wished=wished) for item in part],
             )
-            for item in items
-        ]
-        wanted = ua.CreateMonitoredItemsParameters(
-            SubscriptionId=subscription, TimestampsToReturn=ua.TimestampsToReturn.Both, ItemsToCreate=requests
-        )
-        return list(await self.client.uaclient.create_monitored_items(wanted))
+            return list(await self.client.uaclient.create_monitored_items(wanted))
+
+        return await self.in_parts("monitor", items, ask)
 
     async def forget(self, subscription: int, ids: Sequence[int]) -> None:
         """Watch no longer what :class:`Watched` has these ``ids``."""
@@ -253,17 +236,33 @@ class Connection:
         return message if message.NotificationData else None
 
 
-def _wished_filter(item: Item) -> ua.DataChangeFilter | None:
-    if not item.deadband.value:
-        return ua.DataChangeFilter(Trigger=ua.DataChangeTrigger.StatusValueTimestamp)
-    kind = ua.DeadbandType.Percent if item.deadband.percent else ua.DeadbandType.Absolute
-    return ua.DataChangeFilter(
-        Trigger=ua.DataChangeTrigger.StatusValue, DeadbandType=kind, DeadbandValue=item.deadband.value
+def _request(item: Item, *, wished: bool) -> ua.MonitoredItemCreateRequest:
+    """``wished``: with the filter that the item should have; else without any, for servers that know none."""
+    attributes = ua.AttributeIds
+    plain = _filter(item.deadband) if wished else None
+    return ua.MonitoredItemCreateRequest(
+        ItemToMonitor=ua.ReadValueId(
+            NodeId=item.node, AttributeId=attributes.EventNotifier if item.events else attributes.Value
+        ),
+        MonitoringMode=ua.MonitoringMode.Reporting,
+        RequestedParameters=ua.MonitoringParameters(
+            ClientHandle=item.number,
+            SamplingInterval=0 if item.events else item.sampling * 1000,
+            Filter=event_filter() if item.events else plain,
+            QueueSize=item.queue,
+            DiscardOldest=True,
+        ),
     )
 
 
-def _no_filter(_item: Item) -> ua.DataChangeFilter | None:
-    return None
+def _filter(deadband: Deadband) -> ua.DataChangeFilter:
+    if not deadband.value:
+        # Also a value that stays the same has a new source time: replay and slow processes need it.
+        return ua.DataChangeFilter(Trigger=ua.DataChangeTrigger.StatusValueTimestamp)
+    kind = ua.DeadbandType.Percent if deadband.percent else ua.DeadbandType.Absolute
+    return ua.DataChangeFilter(
+        Trigger=ua.DataChangeTrigger.StatusValue, DeadbandType=kind, DeadbandValue=deadband.value
+    )
 
 
 @asynccontextmanager

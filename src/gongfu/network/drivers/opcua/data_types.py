@@ -181,6 +181,6 @@ def plain(value: object) -> Json:
             known = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
             return known.isoformat()
         case ua.LocalizedText():
-            return value.Text
+            return str(value.Text or "")
         case _:
             return str(value)

@@ -17,8 +17,8 @@ from gongfu.network.drivers.opcua.address import Deadband, Events, Method, Targe
 from gongfu.network.drivers.opcua.connection import Connection, Item, NoSubscriptions
 from gongfu.network.drivers.opcua.events import read_event
 from gongfu.network.drivers.opcua.history import Gap, read_gaps
-from gongfu.network.drivers.opcua.options import Options
 from gongfu.network.drivers.opcua.message_numbers import MessageNumbers
+from gongfu.network.drivers.opcua.options import Options
 from gongfu.network.drivers.pacing import Pace, end_if_cancelled
 from gongfu.network.gateway.config import DeviceConfig
 
@@ -179,9 +179,8 @@ class Follower:
         """Read tags that have not changed for a while: the reading says that the value still holds, now."""
         now = asyncio.get_running_loop().time()
         heartbeat = max(self._options.heartbeat, self._device.interval)
-        if len(self._watched) < len(self._items) and now - self._asked >= (
-            self._options.heartbeat and heartbeat or 3.0
-        ):
+        again = heartbeat if self._options.heartbeat else KEEP_ALIVE
+        if len(self._watched) < len(self._items) and now - self._asked >= again:
             await self._watch()
         due = [
             number

@@ -56,7 +56,7 @@ class Questions:
 
     async def browse(self, parent: str) -> Sequence[Point]:
         """The entries of the folder ``parent``; raises :class:`Refusal` when there is none."""
-        return await Browser(self._connection, self._types).list(parent)
+        return await Browser(self._connection, self._types).entries(parent)
 
     async def read(self, tags: Sequence[TagConfig]) -> Sequence[Sample]:
         """The value of each tag now. A method says what it returned to the last call of this session."""

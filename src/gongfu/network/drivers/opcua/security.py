@@ -1,4 +1,4 @@
-"""Which of a server's endpoints is used. Policies: OPC UA Part 7 §6.6; the order is that of the OPC Foundation's SDK."""
+"""Which of a server's endpoints is used: policies of OPC UA Part 7 §6.6, in the order of the OPC Foundation's SDK."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def token_order(policy: ua.UserTokenPolicy, channel: str) -> int:
 
 
 def _read(endpoint: ua.EndpointDescription) -> Choice | None:
-    name = next((name for name, policy in _POLICIES.items() if policy.URI == endpoint.SecurityPolicyUri), None)
+    name = next((name for name, policy in _POLICIES.items() if endpoint.SecurityPolicyUri == policy.URI), None)
     if name is None or _TRANSPORT not in (endpoint.TransportProfileUri or _TRANSPORT):
         return None
     if (name == NONE) != (endpoint.SecurityMode is ua.MessageSecurityMode.None_):
