@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 from asyncua import ua
 
 from gongfu.kernel.i18n import mark
@@ -13,27 +12,17 @@ from gongfu.network.drivers.opcua import address as addresses
 from gongfu.network.drivers.opcua.connection import Connection
 from gongfu.network.drivers.opcua.data_types import DataTypes, kind_of
 from gongfu.network.drivers.opcua.failures import talking
-from gongfu.network.drivers.opcua.writing import read_arguments
+from gongfu.network.drivers.opcua.references import arguments, below, content, description
 
 MOST = 10_000
 """Entries of one folder that are listed."""
 _PAGE = 1000
 """Entries in one answer; the server may send fewer."""
-_HAS_PROPERTY = ua.NodeId(ua.ObjectIds.HasProperty)
 _SHOWN = ua.NodeClass.Object | ua.NodeClass.Variable | ua.NodeClass.Method
 _WRITABLE = 2
 """Bit of AccessLevel (Part 3 §8.57)."""
 _NOTIFIES = 1
 """Bit of EventNotifier (Part 3 §8.59)."""
-_TOLD = ("EngineeringUnits", "EURange", "InputArguments")
-"""Properties that say something of the node they belong to (Parts 3 and 8)."""
-
-
-class _Below(msgspec.Struct):
-    """What hangs under an entry."""
-
-    folder: bool = False
-    properties: dict[str, ua.NodeId] = {}
 
 
 class Browser:
@@ -62,7 +51,7 @@ class Browser:
     async def _references(self, node: ua.NodeId) -> tuple[list[ua.ReferenceDescription], bool] | None:
         """Everything below ``node``, and whether there is more; None when there is no such node."""
         client = self._connection.client.uaclient
-        wanted = ua.BrowseParameters(NodesToBrowse=[_description(node, _SHOWN)], RequestedMaxReferencesPerNode=_PAGE)
+        wanted = ua.BrowseParameters(NodesToBrowse=[description(node, _SHOWN)], RequestedMaxReferencesPerNode=_PAGE)
         with talking(self._connection.options.endpoint):
             answer = (await client.browse(wanted))[0]
             if answer.StatusCode.is_bad():
@@ -87,7 +76,7 @@ class Browser:
         points: list[Point] = []
         for reference, notifier in zip(found, notifiers, strict=True):
             points.append(Point(address=self._text(reference.NodeId), name=_name(reference), folder=True))
-            bits = _value(notifier)
+            bits = content(notifier)
             if isinstance(bits, int) and bits & _NOTIFIES:
                 points.append(
                     Point(
@@ -102,13 +91,12 @@ class Browser:
     async def _variables(self, found: Sequence[ua.ReferenceDescription]) -> list[Point]:
         nodes = [reference.NodeId for reference in found]
         read, attributes = self._connection.read, ua.AttributeIds
-        kinds = [_value(answer) for answer in await read(nodes, attributes.DataType)]
-        ranks = [_value(answer) for answer in await read(nodes, attributes.ValueRank)]
-        levels = [_value(answer) for answer in await read(nodes, attributes.UserAccessLevel)]
-        texts = [_value(answer) for answer in await read(nodes, attributes.Description)]
+        kinds = [content(answer) for answer in await read(nodes, attributes.DataType)]
+        ranks = [content(answer) for answer in await read(nodes, attributes.ValueRank)]
+        levels = [content(answer) for answer in await read(nodes, attributes.UserAccessLevel)]
+        texts = [content(answer) for answer in await read(nodes, attributes.Description)]
         await self._types.learn(list({kind for kind in kinds if isinstance(kind, ua.NodeId)}))
-        below = await self._below(nodes)
-        told = await self._properties(below)
+        entries = await below(self._connection, nodes)
         points: list[Point] = []
         for i, reference in enumerate(found):
             kind = kinds[i]
@@ -117,15 +105,16 @@ class Browser:
                 name, builtin = self._types.name(kind), self._types.builtin(kind)
             rank, level, text = ranks[i], levels[i], texts[i]
             array = isinstance(rank, int) and rank >= 0
-            unit, limits = told[i].get("EngineeringUnits"), told[i].get("EURange")
+            told = entries[i].properties
+            unit, limits = told.get("EngineeringUnits"), told.get("EURange")
             detail = [f"{name}[]" if array else name]
-            if isinstance(text, ua.LocalizedText) and text.Text:
+            if isinstance(text, ua.LocalizedText) and text.Text and text.Text != reference.BrowseName.Name:
                 detail.append(text.Text[:200])
             points.append(
                 Point(
                     address=self._text(reference.NodeId),
                     name=_name(reference),
-                    folder=below[i].folder,
+                    folder=entries[i].folder,
                     kind="" if array else kind_of(builtin),
                     unit=str(unit.DisplayName.Text or "") if isinstance(unit, ua.EUInformation) else "",
                     low=float(limits.Low) if isinstance(limits, ua.Range) else None,
@@ -137,10 +126,10 @@ class Browser:
         return points
 
     async def _methods(self, parent: ua.NodeId, found: Sequence[ua.ReferenceDescription]) -> list[Point]:
-        told = await self._properties(await self._below([reference.NodeId for reference in found]))
+        entries = await below(self._connection, [reference.NodeId for reference in found])
         points: list[Point] = []
-        for reference, properties in zip(found, told, strict=True):
-            wanted = read_arguments(ua.DataValue(ua.Variant(properties.get("InputArguments"))))
+        for reference, entry in zip(found, entries, strict=True):
+            wanted = arguments(entry)
             await self._types.learn(list({argument.type for argument in wanted}))
             names = ", ".join(
                 f"{argument.name}: {self._types.name(argument.type)}{'[]' if argument.array else ''}"
@@ -157,46 +146,8 @@ class Browser:
             )
         return points
 
-    async def _below(self, nodes: Sequence[ua.NodeId]) -> list[_Below]:
-        """What hangs under each of ``nodes``."""
-
-        async def ask(part: Sequence[ua.NodeId]) -> Sequence[ua.BrowseResult]:
-            wanted = [_description(node, ua.NodeClass.Object | ua.NodeClass.Variable) for node in part]
-            return list(await self._connection.client.uaclient.browse(ua.BrowseParameters(NodesToBrowse=wanted)))
-
-        found: list[_Below] = []
-        for answer in await self._connection.in_parts("browse", nodes, ask):
-            entry = _Below()
-            for reference in answer.References or ():
-                if reference.ReferenceTypeId != _HAS_PROPERTY:
-                    entry.folder = True
-                elif reference.BrowseName.NamespaceIndex == 0 and reference.BrowseName.Name in _TOLD:
-                    entry.properties[reference.BrowseName.Name] = reference.NodeId
-            found.append(entry)
-        return found
-
-    async def _properties(self, entries: Sequence[_Below]) -> list[dict[str, object]]:
-        """The values of the properties of ``entries``."""
-        asked = [(i, name, node) for i, entry in enumerate(entries) for name, node in entry.properties.items()]
-        answers = await self._connection.read([node for _, _, node in asked])
-        found: list[dict[str, object]] = [{} for _ in entries]
-        for (i, name, _), answer in zip(asked, answers, strict=True):
-            found[i][name] = _value(answer)
-        return found
-
     def _text(self, node: ua.NodeId) -> str:
         return addresses.write(self._connection.address(node))
-
-
-def _description(node: ua.NodeId, classes: int) -> ua.BrowseDescription:
-    return ua.BrowseDescription(
-        NodeId=node,
-        BrowseDirection=ua.BrowseDirection.Forward,
-        ReferenceTypeId=ua.NodeId(ua.ObjectIds.HierarchicalReferences),
-        IncludeSubtypes=True,
-        NodeClassMask=int(classes),
-        ResultMask=ua.BrowseResultMask.All,
-    )
 
 
 def _of_class(found: Sequence[ua.ReferenceDescription], kind: ua.NodeClass) -> list[ua.ReferenceDescription]:
@@ -213,7 +164,3 @@ def _name(reference: ua.ReferenceDescription) -> str:
     return str(shown or (reference.BrowseName.Name if reference.BrowseName is not None else "") or reference.NodeId)[
         :200
     ]
-
-
-def _value(answer: ua.DataValue) -> object:
-    return None if answer.Value is None else answer.Value.Value

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from asyncua import ua
 
 from gongfu.network.drivers.opcua.connection import Connection
+from gongfu.network.drivers.opcua.references import browse, description
 
 Json = str | int | float | bool | list["Json"] | dict[str, "Json"] | None
 
@@ -89,21 +90,8 @@ class DataTypes:
         return self._known[kind][1]
 
     async def _above(self, types: Sequence[ua.NodeId]) -> list[ua.NodeId | None]:
-        async def ask(part: Sequence[ua.NodeId]) -> Sequence[ua.BrowseResult]:
-            wanted = [
-                ua.BrowseDescription(
-                    NodeId=node,
-                    BrowseDirection=ua.BrowseDirection.Inverse,
-                    ReferenceTypeId=ua.NodeId(ua.ObjectIds.HasSubtype),
-                    IncludeSubtypes=False,
-                    NodeClassMask=0,
-                    ResultMask=0,
-                )
-                for node in part
-            ]
-            return list(await self._connection.client.uaclient.browse(ua.BrowseParameters(NodesToBrowse=wanted)))
-
-        answers = await self._connection.in_parts("browse", types, ask)
+        up = ua.BrowseDirection.Inverse
+        answers = await browse(self._connection, [description(node, 0, ua.ObjectIds.HasSubtype, up) for node in types])
         return [answer.References[0].NodeId if answer.References else None for answer in answers]
 
 

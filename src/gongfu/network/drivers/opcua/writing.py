@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-import msgspec
 from asyncua import ua
 
 from gongfu.kernel.i18n import mark
@@ -13,6 +12,7 @@ from gongfu.network.drivers.contract import Refusal
 from gongfu.network.drivers.opcua.connection import Connection
 from gongfu.network.drivers.opcua.data_types import DataTypes, Json, Unfit, plain, variant
 from gongfu.network.drivers.opcua.failures import broken, talking
+from gongfu.network.drivers.opcua.references import arguments, below, content
 
 _Codes = ua.StatusCodes
 _MEANINGS = {
@@ -30,27 +30,19 @@ _SERVICE = {_Codes.BadUserAccessDenied, _Codes.BadServiceUnsupported, _Codes.Bad
 """Codes with which a server declines a whole request, not a connection."""
 
 
-class Argument(msgspec.Struct, frozen=True):
-    """An input of a method."""
-
-    name: str
-    type: ua.NodeId
-    array: bool
-
-
 async def write_variable(
     connection: Connection, types: DataTypes, address: str, node: ua.NodeId, value: float | bool | str
 ) -> None:
     """Write ``value`` and return when the server has confirmed; raises :class:`Refusal`."""
-    kind, rank = await _attributes(connection, node)
+    kind = content((await connection.read([node], ua.AttributeIds.DataType))[0])
+    rank = content((await connection.read([node], ua.AttributeIds.ValueRank))[0])
+    array = isinstance(rank, int) and rank >= 0
     if not isinstance(kind, ua.NodeId):
         raise _refusal(address, value, _Codes.BadNodeIdUnknown)
     await types.learn([kind])
-    content: Json = value
-    if isinstance(rank, int) and rank >= 0 and isinstance(value, str):
-        content = _json(address, value)
+    given: Json = _json(address, value) if array and isinstance(value, str) else value
     try:
-        data = variant(content, types.builtin(kind), array=isinstance(rank, int) and rank >= 0)
+        data = variant(given, types.builtin(kind), array=array)
     except Unfit as error:
         raise _unfit(address, value, error) from error
 
@@ -68,40 +60,6 @@ async def write_variable(
         raise _refusal(address, value, status.value)
 
 
-async def arguments_of(connection: Connection, method: ua.NodeId) -> list[Argument]:
-    """What ``method`` wants to be told, from its property InputArguments (Part 3 §5.7)."""
-    path = ua.BrowsePath(
-        StartingNode=method,
-        RelativePath=ua.RelativePath(
-            Elements=[
-                ua.RelativePathElement(
-                    ReferenceTypeId=ua.NodeId(ua.ObjectIds.HasProperty),
-                    IsInverse=False,
-                    IncludeSubtypes=True,
-                    TargetName=ua.QualifiedName("InputArguments", 0),
-                )
-            ]
-        ),
-    )
-    with talking(connection.options.endpoint):
-        found = await connection.client.uaclient.session.translate_browsepaths_to_nodeids([path])
-    if not found or found[0].StatusCode.is_bad() or not found[0].Targets:
-        return []
-    answer = (await connection.read([found[0].Targets[0].TargetId]))[0]
-    return read_arguments(answer)
-
-
-def read_arguments(answer: ua.DataValue) -> list[Argument]:
-    """The value of a property InputArguments."""
-    content = answer.Value.Value if answer.Value is not None else None
-    listed = content if isinstance(content, list) else []
-    return [
-        Argument(str(item.Name or ""), item.DataType, int(item.ValueRank) >= 0)
-        for item in listed
-        if isinstance(item, ua.Argument)
-    ]
-
-
 async def call_method(
     connection: Connection,
     types: DataTypes,
@@ -114,7 +72,7 @@ async def call_method(
 
     ``value`` holds the arguments: a JSON list, one value alone, or true or nothing where there are none.
     """
-    wanted = await arguments_of(connection, method)
+    wanted = arguments((await below(connection, [method]))[0])
     await types.learn([argument.type for argument in wanted])
     given = _arguments(address, value, len(wanted))
     if len(given) != len(wanted):
@@ -127,8 +85,8 @@ async def call_method(
         )
     try:
         inputs = [
-            variant(content, types.builtin(argument.type), array=argument.array)
-            for content, argument in zip(given, wanted, strict=True)
+            variant(one, types.builtin(argument.type), array=argument.array)
+            for one, argument in zip(given, wanted, strict=True)
         ]
     except Unfit as error:
         raise _unfit(address, value, error) from error
@@ -154,16 +112,10 @@ async def call_method(
     return json.dumps(outputs, ensure_ascii=False)
 
 
-async def _attributes(connection: Connection, node: ua.NodeId) -> tuple[object, object]:
-    kind = (await connection.read([node], ua.AttributeIds.DataType))[0]
-    rank = (await connection.read([node], ua.AttributeIds.ValueRank))[0]
-    return tuple(answer.Value.Value if answer.Value is not None else None for answer in (kind, rank))  # type: ignore[return-value]
-
-
 def _arguments(address: str, value: float | bool | str, wanted: int) -> list[Json]:
     if isinstance(value, str) and value.strip().startswith("["):
-        content = _json(address, value)
-        return content if isinstance(content, list) else [content]
+        read = _json(address, value)
+        return read if isinstance(read, list) else [read]
     if not wanted and (value is True or (isinstance(value, str) and not value.strip())):
         return []
     return [value]
@@ -171,7 +123,7 @@ def _arguments(address: str, value: float | bool | str, wanted: int) -> list[Jso
 
 def _json(address: str, text: str) -> Json:
     try:
-        content: Json = json.loads(text)
+        read: Json = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Refusal(
             mark("{value} for {address} is no JSON: {reason}."),
@@ -179,7 +131,7 @@ def _json(address: str, text: str) -> Json:
             address=address[:100],
             reason=str(error)[:100],
         ) from error
-    return content
+    return read
 
 
 def _unfit(address: str, value: object, reason: Exception) -> Refusal:
