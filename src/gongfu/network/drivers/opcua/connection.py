@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 import msgspec
@@ -223,7 +223,7 @@ class Connection:
         """Watch no longer what :class:`Watched` has these ``ids``."""
         if ids:
             wanted = ua.DeleteMonitoredItemsParameters(SubscriptionId=subscription, MonitoredItemIds=list(ids))
-            with talking(self.options.endpoint):
+            with talking(self.options.endpoint), suppress(ua.UaStatusCodeError):  # it may be gone with its node
                 await self.client.uaclient.delete_monitored_items(wanted)
 
     async def again(self, subscription: int, number: int) -> ua.NotificationMessage | None:
