@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -58,7 +58,11 @@ def read_peer(data: bytes) -> Peer:
         data = data[size:]
     if not found:
         raise ValueError("no certificate")
-    if not isinstance(found[0].public_key(), rsa.RSAPublicKey):
+    try:
+        key = found[0].public_key()
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(key, rsa.RSAPublicKey):
         raise ValueError("its key is no RSA key")
     return Peer(found[0], tuple(found[1:]))
 
@@ -226,7 +230,7 @@ def _has_signed(authority: x509.Certificate, certificate: x509.Certificate) -> b
         if not authority.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
             return False
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound):
         return False
     return True
 
