@@ -36,7 +36,7 @@ def test_it_is_what_part_6_asks_for_and_the_key_is_private(tmp_path: Path) -> No
         in own.certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     )
     usage = own.certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    assert usage.digital_signature and usage.content_commitment and usage.key_encipherment and usage.data_encipherment
+    assert all((usage.digital_signature, usage.content_commitment, usage.key_encipherment, usage.data_encipherment))
     assert own.key.key_size == 2048
     own.certificate.verify_directly_issued_by(own.certificate)
     file = tmp_path / "opcua" / "own.pem"
