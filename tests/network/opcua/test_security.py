@@ -13,6 +13,7 @@ from asyncua import ua
 from asyncua.common.utils import ServiceError
 from cryptography.hazmat.primitives import serialization
 
+from gongfu.kernel.errors import packed
 from gongfu.network.drivers.contract import BadConfiguration, DeviceUnavailable
 from gongfu.network.drivers.opcua import client, driver, options
 from gongfu.network.drivers.opcua.certificates import self_signed
@@ -102,6 +103,7 @@ async def test_an_unknown_certificate_is_named_and_trusted_by_its_fingerprint(pl
         await driver.run(device(plant), recorder)
     assert protection.fingerprint in str(refusal.value)
     assert "fingerprint" in refusal.value.remedy
+    assert "\x1e" in packed(refusal.value)  # short enough for a device's state in every language
     shown = str(refusal.value.values["fingerprint"])
     colons = ":".join(shown[i : i + 2] for i in range(0, 64, 2)).upper()
     assert await read(device(plant, fingerprint=f"{'0' * 64} {colons}")) == 1.5

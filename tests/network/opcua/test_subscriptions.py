@@ -205,6 +205,34 @@ async def test_events_are_readings_of_a_text_tag(plant, recorder, running) -> No
     assert recorder.complaints == []
 
 
+async def test_conditions_that_hold_are_asked_for_and_told_once(plant, recorder, running) -> None:
+    tags = [TagConfig(series=5, name="alarms", address="event:ns=2;s=D", kind="text")]
+    method = plant.server.iserver.aspace[ua.NodeId(ua.ObjectIds.ConditionType_ConditionRefresh)]
+    held = [(ua.NodeId(ua.ObjectIds.RefreshStartEventType), "start"), (None, "overheated"), (None, "overheated")]
+    asked: list[int] = []
+
+    async def refresh(_object: ua.NodeId, subscription: ua.Variant) -> list[ua.Variant]:
+        asked.append(subscription.Value)
+        event = plant._generators["D"].event
+        kind, event.Time = event.EventType, ua.uatypes.datetime.now()
+        for of_type, text in held:
+            event.EventType, event.Message = of_type or kind, ua.LocalizedText(text)
+            await plant.server.iserver.subscription_service.trigger_event(event)
+        event.EventType = kind
+        return []
+
+    method.call = refresh
+    try:
+        async with running(driver, device(plant, tags), recorder):
+            await recorder.until(lambda: recorder.of(5))
+            await plant.raise_event("D", "the end")
+            await recorder.until(lambda: len(recorder.of(5)) >= 2)
+    finally:
+        method.call = None
+    assert [json.loads(sample.value)["message"] for sample in recorder.of(5)] == ["overheated", "the end"]
+    assert len(asked) == 1
+
+
 async def test_a_node_without_events_is_reported_and_the_rest_lives(plant, recorder, running) -> None:
     tags = [TagConfig(series=5, name="alarms", address="event:ns=2;s=D.nothing", kind="text"), tag(1, "a")]
     async with running(driver, device(plant, tags), recorder):

@@ -14,7 +14,7 @@ from gongfu.kernel.errors import Conflict
 from gongfu.kernel.i18n import mark
 from gongfu.network.drivers.opcua.address import Address, Deadband, IdType
 from gongfu.network.drivers.opcua.client import GatewayClient, open_client
-from gongfu.network.drivers.opcua.events import event_filter
+from gongfu.network.drivers.opcua.events import event_filter, refresh
 from gongfu.network.drivers.opcua.failures import broken, talking
 from gongfu.network.drivers.opcua.memory import Memory, memory_of
 from gongfu.network.drivers.opcua.options import Options
@@ -225,6 +225,11 @@ class Connection:
             wanted = ua.DeleteMonitoredItemsParameters(SubscriptionId=subscription, MonitoredItemIds=list(ids))
             with talking(self.options.endpoint), suppress(ua.UaStatusCodeError):  # it may be gone with its node
                 await self.client.uaclient.delete_monitored_items(wanted)
+
+    async def refresh(self, subscription: int) -> None:
+        """Let the server repeat the conditions that hold now; one that has none declines, and need not."""
+        with talking(self.options.endpoint), suppress(ua.UaStatusCodeError):
+            await self.client.uaclient.call([refresh(subscription)])
 
     async def again(self, subscription: int, number: int) -> ua.NotificationMessage | None:
         """The message ``number`` once more; None when the server has it no longer."""

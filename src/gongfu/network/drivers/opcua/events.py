@@ -13,7 +13,10 @@ from gongfu.network.drivers.opcua.values import microseconds
 
 _BASE = ua.ObjectIds.BaseEventType
 _ALARM = ua.ObjectIds.AlarmConditionType
+_REFRESH = {ua.ObjectIds.RefreshStartEventType, ua.ObjectIds.RefreshEndEventType, ua.ObjectIds.RefreshRequiredEventType}
+"""What a server says before and after it repeats its conditions (Part 9 §4.5): nothing that happened to the machine."""
 _FIELDS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
+    ("type", _BASE, ("EventType",)),
     ("time", _BASE, ("Time",)),
     ("severity", _BASE, ("Severity",)),
     ("message", _BASE, ("Message",)),
@@ -39,7 +42,16 @@ def event_filter() -> ua.EventFilter:
     )
 
 
-def read_event(series: int, fields: Sequence[ua.Variant]) -> Sample:
+def refresh(subscription: int) -> ua.CallMethodRequest:
+    """Ask for the conditions that hold now (Part 9 §5.5.7)."""
+    return ua.CallMethodRequest(
+        ObjectId=ua.NodeId(ua.ObjectIds.ConditionType),
+        MethodId=ua.NodeId(ua.ObjectIds.ConditionType_ConditionRefresh),
+        InputArguments=[ua.Variant(subscription, ua.VariantType.UInt32)],
+    )
+
+
+def read_event(series: int, fields: Sequence[ua.Variant]) -> Sample | None:
     """A reading such as ``{"severity":700,"message":"Overtemperature","source":"PUMP1","active":true}``."""
     found: dict[str, str | int | float | bool] = {}
     time = 0
@@ -47,6 +59,10 @@ def read_event(series: int, fields: Sequence[ua.Variant]) -> Sample:
         value = variant.Value if isinstance(variant, ua.Variant) else None
         if name == "time":
             time = microseconds(value if isinstance(value, datetime) else None)
+            continue
+        if name == "type":
+            if isinstance(value, ua.NodeId) and not value.NamespaceIndex and value.Identifier in _REFRESH:
+                return None
             continue
         if isinstance(value, ua.LocalizedText):
             value = value.Text

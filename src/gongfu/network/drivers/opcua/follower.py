@@ -94,6 +94,8 @@ class Follower:
             await self._poll()
             return
         await self._watch()
+        if any(item.events for item in self._items.values()):
+            await self._connection.refresh(self._subscription)
         await self._fill_gaps()  # of the moments since the first time
         clock = asyncio.get_running_loop().time
         heard = looked = clock()
@@ -169,11 +171,16 @@ class Follower:
                         self._sample(item.ClientHandle, item.Value, None, samples)
                         self._emitted[item.ClientHandle] = now
             if isinstance(notification, ua.EventNotificationList):
-                for event in notification.Events:
-                    if event.ClientHandle in self._items:
-                        samples.append(read_event(self._device.tags[event.ClientHandle].series, event.EventFields))
+                samples += self._events(notification)
         if samples:
             await self._sink.emit(samples)
+
+    def _events(self, notification: ua.EventNotificationList) -> Iterator[Sample]:
+        for event in notification.Events:
+            if event.ClientHandle in self._items:
+                sample = read_event(self._device.tags[event.ClientHandle].series, event.EventFields)
+                if sample is not None and self._connection.memory.is_news(sample):
+                    yield sample
 
     async def _prove_alive(self) -> None:
         """Read tags that have not changed for a while: the reading says that the value still holds, now."""

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from gongfu.network.drivers.contract import Sample
 from gongfu.network.drivers.opcua.address import Address
 
+_EVENTS = 1000
+"""Events of a device that are kept to be recognised."""
+
 
 class Memory:
     """Of one device, as long as the gateway runs."""
@@ -15,6 +18,7 @@ class Memory:
         self.endpoint = endpoint
         self.last: dict[int, Sample] = {}
         """The last sample with a source time, by series."""
+        self._events: dict[Sample, None] = {}
         self._spaces: dict[int, str] = {}
 
     def learn(self, namespaces: Sequence[str]) -> dict[int, str]:
@@ -33,6 +37,15 @@ class Memory:
                 if known not in namespaces:
                     self._spaces[number] = uri
         return changed
+
+    def is_news(self, event: Sample) -> bool:
+        """Whether ``event`` was not told before: a server that is asked repeats the conditions that hold."""
+        if event in self._events:
+            return False
+        self._events[event] = None
+        if len(self._events) > _EVENTS:
+            del self._events[next(iter(self._events))]
+        return True
 
     def uri(self, address: Address) -> str:
         """The namespace that ``address`` means; empty where its number is all that is known."""
