@@ -75,6 +75,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     product: str = ""
     version: str = ""
     serial_number: str = ""
+    detail: str = ""
+    """What else it says of itself: the ways to reach it, a mode of operation."""
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):

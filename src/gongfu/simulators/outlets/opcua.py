@@ -27,7 +27,7 @@ class OpcuaOutlet:
         self._devices = devices
         self._kinds = {device.path: list(_kinds(device)) for device in devices}
         points = [
-            Point(device.key, f"{device.key}.{tag.key}", start)
+            Point(device.key, f"{device.key}.{tag.key}", start, unit=tag.unit, limits=_limits(tag))
             for device in devices
             for tag, _, start in self._kinds[device.path]
         ]
@@ -47,6 +47,10 @@ class OpcuaOutlet:
             for tag, kind, _ in self._kinds[device.path]:
                 value: Value | None = None if report is None else report.values[tag.key]
                 await self._server.write_raw(f"{device.key}.{tag.key}", _data_value(value, kind, source))
+
+
+def _limits(tag: TagType) -> tuple[float, float] | None:
+    return None if tag.low is None or tag.high is None else (tag.low, tag.high)
 
 
 def _kinds(device: PlantDevice) -> Iterator[tuple[TagType, ua.VariantType, Value]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta
+from enum import IntEnum
 
 from asyncua import ua
 
@@ -49,11 +51,25 @@ def read(tag: TagConfig, value: ua.DataValue, time: int | None = None) -> tuple[
     if grade is Quality.BAD:
         return Sample(tag.series, None, at, grade), ""
     found = None if value.Value is None else value.Value.Value
-    content = fit(tag.kind, found.Text if isinstance(found, ua.LocalizedText) else found)
+    content = fit(tag.kind, _scalar(found))
     if content is not None:
         return Sample(tag.series, content, at, grade), ""
     name = "nothing" if value.Value is None else _type_name(value.Value)
     return Sample(tag.series, None, at, Quality.BAD), f"the value is {name}, the tag is a {tag.kind}"
+
+
+def _scalar(value: object) -> object:
+    match value:
+        case ua.LocalizedText():
+            return value.Text
+        case datetime():
+            return (value if value.tzinfo is not None else value.replace(tzinfo=UTC)).isoformat()
+        case IntEnum():
+            return int(value)
+        case uuid.UUID():
+            return str(value)
+        case _:
+            return value
 
 
 def _type_name(variant: ua.Variant) -> str:
