@@ -1,6 +1,6 @@
 """Numbers as words, so that "between" is asked of the same inverted index as everything else. Pure.
 
-A number's octets as IEEE 754 binary64, made sortable, are cut off after 4, 8, 12, … 27 bits; each piece is a word. What
+A number's octets as IEEE 754 binary64, made sortable, are cut off after 3, 6, 9, … 27 bits; each piece is a word. What
 lies between two numbers is covered by a few pieces, long ones at the ends and short ones in the middle (the trie-coded
 numbers of Lucene, Schindler and Diepenbroek 2008, doi:10.1016/j.cageo.2008.02.023). 27 bits tell numbers apart that
 differ by 3·10⁻⁵ of themselves, and every day from another; who must know exactly looks at the record.
@@ -12,7 +12,7 @@ import math
 import struct
 from typing import Final
 
-BITS: Final = (4, 8, 12, 17, 22, 27)
+BITS: Final = (3, 6, 9, 12, 15, 18, 21, 24, 27)
 """Lengths of the pieces; the twelve first bits are sign and exponent."""
 _DOUBLE = struct.Struct(">d")
 _SIGN = 1 << 63
@@ -26,7 +26,7 @@ def of(name: str, number: float) -> list[str]:
 
 
 def between(name: str, low: float, high: float) -> list[str]:
-    """Words of which each number from ``low`` to ``high`` has exactly one, and no other but by rounding; at most 262.
+    """Words of which each number from ``low`` to ``high`` has exactly one, and no other but by rounding; at most 120.
 
     Either end may be infinite.
     """

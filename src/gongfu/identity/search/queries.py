@@ -8,13 +8,17 @@ from typing import Final
 
 _CONDITIONS: Final = {
     "all": "hasAll(words, {all:Array(String)})",
-    "own": "audience = 0",
-    "both": "(audience = 0 AND org IN {orgs:Array(UInt32)} OR audience = 1 AND prefix IN {granted:Array(String)})",
+    # Audiences are partitions: that a part is of one costs nothing to know, a column would have to be read.
+    "own": "_partition_id = '0'",
+    "both": (
+        "(_partition_id = '0' AND org IN {orgs:Array(UInt32)}"
+        " OR _partition_id = '1' AND prefix IN {granted:Array(String)})"
+    ),
     "prefixes": "prefix IN {prefixes:Array(String)}",
     "start": "modified >= {start:UInt32}",
     "end": "modified < {end:UInt32}",
     "earlier": "(modified, place) < ({modified:UInt32}, {behind:UInt64})",
-    "behind": "(audience, prefix, suffix) > ({audience:UInt8}, {behind_prefix:String}, {behind_suffix:String})",
+    "behind": "(prefix, suffix) > ({behind_prefix:String}, {behind_suffix:String})",
     "standing": "deleted = 0",
     **{f"any{number}": f"hasAny(words, {{any{number}:Array(String)}})" for number in range(20)},
 }
@@ -42,23 +46,15 @@ def latest(names: Sequence[str]) -> str:
 
 def in_order(names: Sequence[str]) -> str:
     """Candidates of one page in the order they are stored in: ends as soon as the page is full."""
-    return (
-        f"SELECT {_COLUMNS} FROM identifiers WHERE {where(names)}"
-        " ORDER BY audience, prefix, suffix LIMIT {limit:UInt32}"
-    )
+    return f"SELECT {_COLUMNS} FROM identifiers WHERE {where(names)} ORDER BY prefix, suffix LIMIT {{limit:UInt32}}"
 
 
 def summary(names: Sequence[str]) -> str:
-    """How many there are, at most one more than :data:`CAP`, and how often each prefix, kind, … is among them.
+    """How many there are, at most one more than :data:`CAP`, and how often each prefix and each set of traits is there.
 
-    Each of the four is a map; one pass over what was found instead of five.
+    Both are maps: one pass over what was found instead of three.
     """
-    counted = ", ".join(f"sumMap(map(toString({name}), 1)) AS by_{name}" for name in FACETS)
     return (
-        f"SELECT count() AS n, {counted}"
-        f" FROM (SELECT {', '.join(FACETS)} FROM identifiers WHERE {where(names)} LIMIT {CAP + 1})"
+        "SELECT count() AS n, sumMap(map(toString(prefix), 1)) AS prefixes, sumMap(map(toString(traits), 1)) AS sets"
+        f" FROM (SELECT prefix, traits FROM identifiers WHERE {where(names)} LIMIT {CAP + 1})"
     )
-
-
-FACETS: Final = ("prefix", "kind", "types", "template")
-"""Columns that are counted."""

@@ -55,15 +55,18 @@ def of(holder: Holder, record: Record, spec: TemplateSpec | None, seq: int) -> l
 def removed(holder: Holder, key: bytes, seq: int) -> list[Row]:
     """The identifier under ``key`` is no more, whoever could find it."""
     prefix, _, suffix = key.decode().partition("/")
-    return [
-        (audience, holder.org, prefix, suffix, place(key), "", "", "", [], 0, 0, 1, seq)
-        for audience in (OWNER, PARTNER)
-    ]
+    return [(audience, holder.org, prefix, suffix, place(key), "", [], 0, 0, 1, seq) for audience in (OWNER, PARTNER)]
 
 
 def readable(record: Record, spec: TemplateSpec | None) -> Record:
     """``record`` with what partners may read."""
     return replace(record, values=checking.visible(spec, record.values, Audience.PARTNER))
+
+
+def traits(text: str) -> tuple[str, str, list[str]]:
+    """Type, template and types of values of a row."""
+    kind, template, *types = text.split("\n")
+    return kind, template, types
 
 
 def place(key: bytes) -> int:
@@ -80,11 +83,20 @@ def templates_named(reference: str) -> list[str]:
     return [words.of_template(reference), words.of_template(f"{owner}/{code}")]
 
 
+def kind_of(record: Record) -> str:
+    """The type of the thing, as one narrows by it."""
+    return _line(record.text("TYPE"))
+
+
+def _line(text: str) -> str:
+    return text[:_LONGEST].replace("\n", " ")
+
+
 def _row(org: int, audience: int, record: Record, spec: TemplateSpec | None, seq: int) -> Row:
     key = record.handle.key
     prefix, _, suffix = key.decode().partition("/")
     types = sorted({value.type for value in record.values})
-    kind, template = record.text("TYPE")[:_LONGEST], record.text(TEMPLATE_TYPE)[:_LONGEST]
+    kind, template = kind_of(record), _line(record.text(TEMPLATE_TYPE))
     found = words.of(record)
     found += map(words.with_type, types)
     found += words.of_moment(record.modified)
@@ -99,9 +111,7 @@ def _row(org: int, audience: int, record: Record, spec: TemplateSpec | None, seq
         prefix,
         suffix,
         place(key),
-        kind,
-        template,
-        " ".join(types),
+        "\n".join((kind, template, *types)),
         found,
         record.registered,
         record.modified,

@@ -199,7 +199,7 @@ class _Place:
 
     ordered: bool
     first: int = 0
-    """Audience, or moment of the change."""
+    """Moment of the change."""
     rest: str = ""
     """Identifier, or the number that orders those of one moment."""
 
@@ -217,7 +217,7 @@ class _Candidate:
 
     def place(self, ordered: bool) -> _Place:
         if ordered:
-            return _Place(True, self.audience, f"{self.prefix}/{self.suffix}")
+            return _Place(True, 0, f"{self.prefix}/{self.suffix}")
         return _Place(False, self.modified, str(self.number))
 
 
@@ -235,23 +235,19 @@ class _Asked:
         if self._seen.names == []:
             return 0, {}
         [row] = self._query(queries.summary(self._names), {}).to_pylist()
-        counted = {name: dict(row[f"by_{name}"]) for name in queries.FACETS}  # Arrow gives a map as pairs
-        prefixes = counted["prefix"]
-        orgs, industries, types = Counter[str](), Counter[str](), Counter[str]()
-        for name, owner in self._seen.owners(sorted(prefixes)).items():
-            orgs[str(owner)] += prefixes[name]
+        prefixes: dict[str, int] = dict(row["prefixes"])  # Arrow gives a map as pairs
+        found: dict[str, Counter[str]] = {name: Counter() for name in ("org", "industry", "kind", "type", "template")}
+        for name, owner in self._seen.owners(prefixes).items():
+            found["org"][str(owner)] += prefixes[name]
         for name, code in business.industries_of(prefixes).items():
-            industries[code] += prefixes[name]
-        for several, number in counted["types"].items():
-            types.update(dict.fromkeys(several.split(" "), number))
-        facets = {
-            "org": orgs,
-            "industry": industries,
-            "kind": counted["kind"],
-            "type": types,
-            "template": counted["template"],
-        }
-        return int(row["n"]), {name: _commonest(values) for name, values in facets.items()}
+            found["industry"][code] += prefixes[name]
+        for text, number in row["sets"]:
+            kind, template, types = rows.traits(text)
+            found["kind"][kind] += number
+            found["template"][family(template)] += number
+            for one in types:
+                found["type"][one] += number
+        return int(row["n"]), {name: _commonest(counted) for name, counted in found.items()}
 
     def page(self, place: _Place, limit: int) -> list[_Candidate]:
         """The candidates behind ``place``."""
@@ -259,7 +255,7 @@ class _Asked:
         names_ = self._names
         if place.rest and place.ordered:
             prefix, _, suffix = place.rest.partition("/")
-            asked |= {"audience": place.first, "behind_prefix": prefix, "behind_suffix": suffix}
+            asked |= {"behind_prefix": prefix, "behind_suffix": suffix}
             names_ = [*names_, "behind"]
         elif place.rest:
             asked |= {"modified": place.first, "behind": int(place.rest)}
@@ -285,7 +281,7 @@ def _live(candidate: _Candidate, known: Specs, wanted: Wanted, question: Questio
     spec = known.get(record.text(TEMPLATE_TYPE))
     if candidate.audience == PARTNER:
         record = rows.readable(record, spec)
-    if not asking.fits(record, spec, wanted) or (question.kind and record.text("TYPE")[:100] != question.kind):
+    if not asking.fits(record, spec, wanted) or (question.kind and rows.kind_of(record) != question.kind):
         return None
     if question.template and question.template not in (template := record.text(TEMPLATE_TYPE), family(template)):
         return None
@@ -301,7 +297,7 @@ def _place(after: str) -> _Place | None:
         return None
     first, _, rest = after[1:].partition(":")
     known = after[0] in "kt" and _is_number(first, 32) and bool(rest) and (after[0] == "k" or _is_number(rest, 64))
-    if not known or (after[0] == "k" and int(first) > PARTNER):
+    if not known:
         raise Invalid(mark("The parameter {name} cannot be read."), name="after")
     return _Place(after[0] == "k", int(first), rest)
 

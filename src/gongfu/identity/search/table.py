@@ -6,7 +6,8 @@ was granted a look); ``seq`` is the number of the change in the store's journal.
 the other columns are counted and shown. Nobody reads ``words`` itself. ``org`` is the owner.
 
 Granules are small, and so are the blocks they are compressed in: a page is 51 rows from anywhere, and a word that one
-of a thousand identifiers has touches every granule of 8,192. Measured in ``adr/0020-search-table.md``.
+of a thousand identifiers has touches every granule of 8,192. Audiences are partitions, so that a part is of one.
+Measured in ``adr/0020-search-table.md``.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ IDENTIFIERS = Table(
         Column("prefix", "LowCardinality(String)"),
         Column("suffix", "String", "LZ4"),
         Column("place", "UInt64", "NONE"),  # a hash of both: an order among those changed in one second
-        Column("kind", "LowCardinality(String)"),
-        Column("template", "LowCardinality(String)"),
-        Column("types", "LowCardinality(String)"),  # separated by spaces: few identifiers have a set of their own
+        # Type, template and the types of its values, in one column because each that is read costs milliseconds.
+        Column("traits", "LowCardinality(String)"),
         Column("words", "Array(String)", "ZSTD"),
         Column("registered", "UInt32", "Delta, LZ4"),
         Column("modified", "UInt32", "Delta, LZ4"),
         Column("deleted", "UInt8"),
         Column("seq", "UInt64", "Delta, ZSTD"),
     ),
-    key=("audience", "prefix", "suffix"),
+    key=("prefix", "suffix"),
     version="seq",
+    partition="audience",
     indexes=("found_by words TYPE text(tokenizer = 'array')", "changed modified TYPE minmax GRANULARITY 1"),
     settings=(
         "index_granularity = 1024",
