@@ -173,13 +173,17 @@ def _asked(client: StoreClient, values: Mapping[str, Value], who: str) -> float:
     names = [name for name in asked if name not in ("orgs", "granted")]
     if not any(name.startswith(("all", "any")) for name in names):
         names.append("standing")
+    unlisted = [name for name in names if name != "prefixes"]
     bound = {name: value for name, value in asked.items() if name not in ("own", "both")}
 
     def page() -> None:
-        counted = client.query_arrow(queries.summary(names), bound, orgs=orgs)
-        many = int(counted.column("n")[0].as_py()) > queries.CAP
-        sql = queries.in_order(names) if many else queries.latest(names)
-        client.query_arrow(sql, {**bound, "limit": 51}, orgs=orgs)
+        [counted] = client.query_arrow(queries.summary(names, 51), bound, orgs=orgs).to_pylist()
+        if counted["n"] > queries.CAP:
+            client.query_arrow(queries.in_order(names), {**bound, "limit": 51}, orgs=orgs)
+        elif latest := [tuple(one.values()) for one in counted["latest"]]:
+            narrow: dict[str, Value] = {"prefixes": sorted({prefix for *_, prefix in latest})}
+            narrow["places"] = [2**64 - 1 - place for _, place, _ in latest]
+            client.query_arrow(queries.these([*unlisted, "prefixes"]), bound | narrow, orgs=orgs)
 
     took = []
     for _ in range(ROUNDS):

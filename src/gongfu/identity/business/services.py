@@ -19,7 +19,8 @@ from django.utils import timezone
 from gongfu.identity.business import checking, classes, clock, rules
 from gongfu.identity.business.errors import NoTemplate
 from gongfu.identity.business.fields import TEMPLATE_TYPE, TemplateSpec, parse_reference
-from gongfu.identity.business.models import Application, Contract, Grant, Template
+from gongfu.identity.business.models import Application, Contract, Grant
+from gongfu.identity.business.models import Template as Template  # for the modules above
 from gongfu.identity.handle import names
 from gongfu.identity.handle.wire import Value
 from gongfu.identity.registry import services as registry
@@ -185,6 +186,12 @@ def prefixes_in(industry: str) -> QuerySet[Contract]:
     return Contract.objects.filter(begins).values("prefix")  # type: ignore[return-value]
 
 
+def industries(user: User) -> list[str]:
+    """Sections and divisions (C34) of the enterprises ``user`` may know of, in order."""
+    codes = Contract.objects.visible_to(user).order_by().values_list("industry", flat=True).distinct()
+    return sorted({classes.division_of(code) for code in codes})
+
+
 def industries_of(prefixes: Iterable[str]) -> dict[str, str]:
     """Section and division (C34) of the enterprises that hold these prefixes."""
     held = Contract.objects.filter(prefix__name__in=list(prefixes)).values_list("prefix__name", "industry")
@@ -257,6 +264,13 @@ def published_mark() -> tuple[object, ...]:
     """Another one whenever :func:`published` may be another one."""
     found = Template.objects.exclude(state=Template.State.DRAFT)
     return tuple(found.aggregate(Count("pk"), Max("pk"), Max("updated_at")).values())
+
+
+def families(user: User) -> list[Template]:
+    """The newest version of each template that identifiers ``user`` may look for can follow, by name."""
+    found = Template.objects.visible_to(user).exclude(state=Template.State.DRAFT).select_related("organisation")
+    newest = {(each.organisation_id, each.code): each for each in found.order_by("version")}
+    return sorted(newest.values(), key=lambda each: each.name)
 
 
 def values_for(user: User, handle: str, reference: str, fields: Mapping[str, str], *, now: int) -> tuple[Value, ...]:

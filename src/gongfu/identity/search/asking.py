@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from gongfu.identity.business.fields import Field, TemplateSpec
 from gongfu.identity.registry.records import Record
 from gongfu.identity.search import typed, words
+from gongfu.identity.search.errors import WrongComparison
 from gongfu.identity.search.typed import Range
 from gongfu.identity.search.words import Asked, Comparison
-from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
 
 Fields = Mapping[str, Sequence[Field]]
@@ -32,7 +32,7 @@ class Wanted:
 
 
 def resolve(asked: Asked, fields: Fields) -> Wanted:
-    """What ``asked`` means; raises :class:`Invalid` for a comparison that nothing registered can be put to."""
+    """What ``asked`` means; raises :class:`WrongComparison` for a comparison that nothing registered can be put to."""
     spellings, ranges, covers = [], [], []
     for comparison in asked.fields:
         known = fields.get(comparison.field.lower(), ())
@@ -87,17 +87,17 @@ def _spellings(comparison: Comparison, known: Sequence[Field]) -> tuple[str, ...
     return tuple(found)
 
 
-def _no_range(comparison: Comparison, known: Sequence[Field]) -> Invalid:
+def _no_range(comparison: Comparison, known: Sequence[Field]) -> WrongComparison:
     if any(field.type in typed.ORDERED for field in known):
         units = sorted({field.unit for field in known if field.unit})
-        return Invalid(
+        return WrongComparison(
             mark("{text} cannot be compared with {field}."),
             remedy=mark("Write a number, with one of its units if you like ({units}), or a date as 2026-11-20."),
             text=comparison.text[:60],
             field=comparison.field,
             units=", ".join(units) or "–",
         )
-    return Invalid(
+    return WrongComparison(
         mark("No template has a field {field} of numbers or dates."),
         remedy=mark("Ask for a whole value: {field}=…"),
         field=comparison.field,

@@ -3,7 +3,7 @@
 A number's octets as IEEE 754 binary64, made sortable, are cut off after 3, 6, 9, … 27 bits; each piece is a word. What
 lies between two numbers is covered by a few pieces, long ones at the ends and short ones in the middle (the trie-coded
 numbers of Lucene, Schindler and Diepenbroek 2008, doi:10.1016/j.cageo.2008.02.023). 27 bits tell numbers apart that
-differ by 3·10⁻⁵ of themselves, and every day from another; who must know exactly looks at the record.
+differ by 3·10⁻⁵ of themselves, and the days until 2059; who must know exactly looks at the record.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ _CONDITIONS: Final = {
     "earlier": "(modified, place) < ({modified:UInt32}, {behind:UInt64})",
     "behind": "(prefix, suffix) > ({behind_prefix:String}, {behind_suffix:String})",
     "standing": "deleted = 0",
+    "places": "place IN {places:Array(UInt64)}",
     **{f"any{number}": f"hasAny(words, {{any{number}:Array(String)}})" for number in range(20)},
 }
 CAP: Final = 10_000
@@ -49,12 +50,19 @@ def in_order(names: Sequence[str]) -> str:
     return f"SELECT {_COLUMNS} FROM identifiers WHERE {where(names)} ORDER BY prefix, suffix LIMIT {{limit:UInt32}}"
 
 
-def summary(names: Sequence[str]) -> str:
-    """How many there are, at most one more than :data:`CAP`, and how often each prefix and each set of traits is there.
+def these(names: Sequence[str]) -> str:
+    """The candidates with these ``places``, which :func:`summary` has found under these ``prefixes``."""
+    return f"SELECT {_COLUMNS} FROM identifiers WHERE {where([*names, 'places'])}"
 
-    Both are maps: one pass over what was found instead of three.
+
+def summary(names: Sequence[str], page: int) -> str:
+    """How many there are, at most one more than :data:`CAP`; how often each prefix and each set of traits is there.
+
+    The latest ``page`` of them come along as bits of moment and place turned over (an order that ascends) and prefix,
+    so that the page need not look for them again. Prefixes and traits are maps: one pass instead of four.
     """
     return (
-        "SELECT count() AS n, sumMap(map(toString(prefix), 1)) AS prefixes, sumMap(map(toString(traits), 1)) AS sets"
-        f" FROM (SELECT prefix, traits FROM identifiers WHERE {where(names)} LIMIT {CAP + 1})"
+        "SELECT count() AS n, sumMap(map(toString(prefix), 1)) AS prefixes, sumMap(map(toString(traits), 1)) AS sets,"
+        f" groupArraySorted({page})((bitNot(modified), bitNot(place), toString(prefix))) AS latest"
+        f" FROM (SELECT prefix, traits, modified, place FROM identifiers WHERE {where(names)} LIMIT {CAP + 1})"
     )

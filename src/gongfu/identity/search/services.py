@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pyarrow as pa
 from django.db import transaction
 
 from gongfu.identity.business import classes
-from gongfu.identity.business import services as business
 from gongfu.identity.business.fields import TEMPLATE_TYPE
 from gongfu.identity.registry import services as registry
 from gongfu.identity.registry.models import Prefix
 from gongfu.identity.registry.records import Record
 from gongfu.identity.search import asking, feeding, queries, rows, words
 from gongfu.identity.search.asking import Wanted
+from gongfu.identity.search.looking import Asking, Candidate, Facet, Place, read_place
 from gongfu.identity.search.models import IndexedPrefix
-from gongfu.identity.search.scoping import Scope, scope_of
+from gongfu.identity.search.scoping import scope_of
 from gongfu.identity.search.specs import Specs, family, specs
 from gongfu.identity.search.table import PARTNER
 from gongfu.kernel.accounts.models import Organisation, User
@@ -28,13 +25,11 @@ from gongfu.kernel.accounts.permissions import is_platform_admin
 from gongfu.kernel.audit import services as audit
 from gongfu.kernel.errors import Forbidden, Invalid, NotFound
 from gongfu.kernel.i18n import mark
-from gongfu.kernel.store import StoreClient, Value, client
+from gongfu.kernel.store import Value, client
 
 PAGE = 50
 MAX_TEXT = 200
 _ROUNDS = 4  # how often a page that turned out short is filled up
-_SECONDS = 5.0
-_FACETS = 12
 
 
 @dataclass(frozen=True)
@@ -54,14 +49,6 @@ class Question:
     end: dt.datetime | None = None
     """Time of the last change: from ``start`` to before ``end``."""
     after: str = ""
-
-
-@dataclass(frozen=True)
-class Facet:
-    """One value that narrows further, and how many of the first ten thousand have it."""
-
-    value: str
-    count: int
 
 
 @dataclass(frozen=True)
@@ -106,19 +93,26 @@ def search(user: User, question: Question, *, limit: int = PAGE, scope: Organisa
     wanted = asking.resolve(words.ask(question.text), known.fields(question.template))
     industry = classes.check_industry(question.industry) if question.industry else ""
     seen = scope_of(user, scope, owner=question.owner, prefix=question.prefix, industry=industry)
-    asked = _Asked(client(), seen, seen.conditions | _conditions(question, wanted))
+    asked = Asking(client(), seen, seen.conditions | _conditions(question, wanted))
     total: int | None = None
     facets: dict[str, list[Facet]] = {}
-    place = _place(question.after)
+    place = read_place(question.after)
+    first: list[Candidate] | None = None
     if place is None:
-        total, facets = asked.summary()
-        place = _Place(ordered=total > queries.CAP)
+        total, facets, first = asked.summary(limit + 1)
+        place = Place(ordered=total > queries.CAP)
     found: dict[bytes, Record] = {}
-    places: dict[bytes, _Place] = {}
+    places: dict[bytes, Place] = {}
     exhausted = seen.names == []
     for _ in range(0 if exhausted else _ROUNDS):
         missing = limit + 1 - len(found)
-        page = asked.page(place, missing)
+        if first is None or place.ordered:
+            page = asked.page(place, missing)
+            exhausted = len(page) < missing
+        else:
+            page = first
+            exhausted = (total or 0) < missing
+        first = None
         shelves = seen.open({(candidate.audience, candidate.prefix) for candidate in page})
         for candidate in page:
             place = candidate.place(place.ordered)
@@ -126,15 +120,14 @@ def search(user: User, question: Question, *, limit: int = PAGE, scope: Organisa
             if record is not None and (candidate.audience, candidate.prefix) in shelves:
                 found[record.handle.key] = record
                 places[record.handle.key] = place
-        exhausted = len(page) < missing
         if exhausted or len(found) > limit:
             break
     shown = list(found.values())[:limit]
     if len(found) > limit:
         place = places[shown[-1].handle.key]
     after = "" if exhausted and len(found) <= limit else str(place)
-    if total is not None:
-        total = max(total, len(found))
+    if total is not None:  # all candidates are looked at: what was changed meanwhile, or is on the edge, does not count
+        total = len(found) if exhausted and len(found) <= limit else max(total, len(found))
     if not found and not question.after and not wanted.spellings and not wanted.ranges:
         shown = _starting(user, question, limit, scope)
         total = len(shown)
@@ -193,87 +186,7 @@ def _seconds(moment: dt.datetime | None) -> int | None:
     return None if moment is None else max(0, min(2**32 - 1, int(moment.timestamp())))
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a page ends: in the order of identifiers, or of their last change and ``number``."""
-
-    ordered: bool
-    first: int = 0
-    """Moment of the change."""
-    rest: str = ""
-    """Identifier, or the number that orders those of one moment."""
-
-    def __str__(self) -> str:
-        return f"{'k' if self.ordered else 't'}{self.first}:{self.rest}"
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    prefix: str
-    suffix: str
-    audience: int
-    modified: int
-    number: int
-
-    def place(self, ordered: bool) -> _Place:
-        if ordered:
-            return _Place(True, 0, f"{self.prefix}/{self.suffix}")
-        return _Place(False, self.modified, str(self.number))
-
-
-class _Asked:
-    """One question to the store."""
-
-    def __init__(self, table: StoreClient, seen: Scope, conditions: dict[str, Value]) -> None:
-        self._table = table
-        self._seen = seen
-        self._names = [name for name in conditions if name not in ("orgs", "granted")]
-        self._values = {name: value for name, value in conditions.items() if name not in queries.PLAIN}
-
-    def summary(self) -> tuple[int, dict[str, list[Facet]]]:
-        """How many there are, and the commonest values among the first of them."""
-        if self._seen.names == []:
-            return 0, {}
-        [row] = self._query(queries.summary(self._names), {}).to_pylist()
-        prefixes: dict[str, int] = dict(row["prefixes"])  # Arrow gives a map as pairs
-        found: dict[str, Counter[str]] = {name: Counter() for name in ("org", "industry", "kind", "type", "template")}
-        for name, owner in self._seen.owners(prefixes).items():
-            found["org"][str(owner)] += prefixes[name]
-        for name, code in business.industries_of(prefixes).items():
-            found["industry"][code] += prefixes[name]
-        for text, number in row["sets"]:
-            kind, template, types = rows.traits(text)
-            found["kind"][kind] += number
-            found["template"][family(template)] += number
-            for one in types:
-                found["type"][one] += number
-        return int(row["n"]), {name: _commonest(counted) for name, counted in found.items()}
-
-    def page(self, place: _Place, limit: int) -> list[_Candidate]:
-        """The candidates behind ``place``."""
-        asked: dict[str, Value] = {"limit": limit}
-        names_ = self._names
-        if place.rest and place.ordered:
-            prefix, _, suffix = place.rest.partition("/")
-            asked |= {"behind_prefix": prefix, "behind_suffix": suffix}
-            names_ = [*names_, "behind"]
-        elif place.rest:
-            asked |= {"modified": place.first, "behind": int(place.rest)}
-            names_ = [*names_, "earlier"]
-        found = self._query(queries.in_order(names_) if place.ordered else queries.latest(names_), asked)
-        columns = (found.column(name).to_pylist() for name in queries.COLUMNS)
-        return [_Candidate(*row) for row in zip(*columns, strict=True)]
-
-    def _query(self, sql: str, more: dict[str, Value]) -> pa.Table:
-        return self._table.query_arrow(sql, self._values | more, orgs=self._seen.readable, limit_seconds=_SECONDS)
-
-
-def _commonest(counted: Mapping[str, int]) -> list[Facet]:
-    found = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [Facet(value, int(number)) for value, number in found if value][:_FACETS]
-
-
-def _live(candidate: _Candidate, known: Specs, wanted: Wanted, question: Question) -> Record | None:
+def _live(candidate: Candidate, known: Specs, wanted: Wanted, question: Question) -> Record | None:
     """The record as its audience may see it, if it is still there and what was asked for."""
     record = registry.record_under(f"{candidate.prefix}/{candidate.suffix}".encode())
     if record is None:
@@ -290,20 +203,6 @@ def _live(candidate: _Candidate, known: Specs, wanted: Wanted, question: Questio
     if question.start and record.modified < question.start.timestamp():
         return None
     return None if question.end and record.modified >= question.end.timestamp() else record
-
-
-def _place(after: str) -> _Place | None:
-    if not after:
-        return None
-    first, _, rest = after[1:].partition(":")
-    known = after[0] in "kt" and _is_number(first, 32) and bool(rest) and (after[0] == "k" or _is_number(rest, 64))
-    if not known:
-        raise Invalid(mark("The parameter {name} cannot be read."), name="after")
-    return _Place(after[0] == "k", int(first), rest)
-
-
-def _is_number(text: str, bits: int) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 20 and int(text) < 2**bits
 
 
 def _starting(user: User, question: Question, limit: int, scope: Organisation | None) -> list[Record]:

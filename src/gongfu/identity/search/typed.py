@@ -25,6 +25,7 @@ MAX_FIELDS = 40
 _QUANTITY = re.compile(r"([-+−]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d{1,2})?|[-+−]?\.\d+)\s*(.{0,20})")
 _ZONE = dt.timezone(dt.timedelta(hours=8))  # what is written without a zone is China's time
 _DAY = dt.timedelta(days=1)
+_EPOCH = dt.date(1970, 1, 1).toordinal()  # days are small numbers, which are told apart exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def number(field: Field, text: str) -> float | None:
             found = float(text)
             return found if math.isfinite(found) else None
         if field.type == "date":
-            return float(dt.date.fromisoformat(text).toordinal())
+            return float(dt.date.fromisoformat(text).toordinal() - _EPOCH)
         if field.type == "datetime":
             return dt.datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
@@ -128,7 +129,7 @@ def _end(field: Field, text: str, *, later: bool) -> float | None:
         return None if given is None else float(given)
     try:
         if field.type == "date":
-            return float(dt.date.fromisoformat(text.strip()).toordinal())
+            return float(dt.date.fromisoformat(text.strip()).toordinal() - _EPOCH)
         moment = dt.datetime.fromisoformat(text.strip())
         moment = moment if moment.tzinfo else moment.replace(tzinfo=_ZONE)
         if later and len(text.strip()) == len("2026-11-20"):
