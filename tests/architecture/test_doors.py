@@ -41,7 +41,7 @@ DOORS = {
     "identity.carriers": {"services"},
     "identity.authentication": {"services"},
     "identity.bulk": {"services"},
-    "identity.business": {"services", "templating", "periodic", "demonstration"},
+    "identity.business": {"services", "templating", "periodic", "demonstration", "checking", "classes", "fields"},
     "identity.rdap": {"services"},
     "identity.registry": {
         "delegations",

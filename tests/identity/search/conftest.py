@@ -19,7 +19,7 @@ from gongfu.kernel.store import StoreClient
 __all__ = ["li", "own_store", "plants", "root", "wang"]
 
 _ENGINE = """
-import asyncio, os, socket, sys
+import asyncio, os, socket, sys, uvloop
 from gongfu.data.telemetry.schema import migrate
 from gongfu.data.telemetry.store.embedded import EmbeddedEngine
 from gongfu.data.telemetry.store.http import StoreApp
@@ -38,7 +38,7 @@ async def main():
         await asyncio.to_thread(sys.stdin.read)
     engine.close()
 
-asyncio.run(main())
+uvloop.run(main())
 """
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from gongfu.identity.handle.names import parse
 from gongfu.identity.handle.wire import Value
 from gongfu.identity.registry.records import Record
-from gongfu.identity.search import words
+from gongfu.identity.search import asking, words
 
 PUMP = Record(
     parse("88.118.1/CNC-0012_a"),
@@ -24,6 +26,10 @@ PUMP = Record(
 )
 
 
+def fits(record: Record, text: str) -> bool:
+    return asking.fits(record, None, asking.resolve(words.ask(text), {}))
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -32,19 +38,19 @@ PUMP = Record(
     ],
 )  # fmt: skip
 def test_it_is_found_by_its_words(text: str) -> None:
-    assert words.fits(PUMP, words.ask(text))
+    assert fits(PUMP, text)
 
 
 @pytest.mark.parametrize("text", ["压机", "环循", "001", "cncx", "secret", "MODEL=XK-7", "NAME=循环", "循环 压机"])
 def test_and_not_by_others(text: str) -> None:
-    assert not words.fits(PUMP, words.ask(text))
+    assert not fits(PUMP, text)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=120), st.text(max_size=60))
 def test_an_identifier_is_found_by_the_whole_of_any_of_its_values(value: str, other: str) -> None:
     record = Record(parse("88.118.1/A"), (Value(2, "NAME", value.encode()), Value(3, "X", other.encode())), 1, 1)
-    asked = words.ask(value[:100].replace("=", " ").replace("＝", " ").replace("/", " "))
+    asked = words.ask(re.sub("[=＝<>≤≥/]", " ", value[:100]))
     runs_cut = any(len(word) > 1 for word in asked.words) and len(value) > 100
-    assert runs_cut or words.fits(record, asked)
+    assert runs_cut or asking.fits(record, None, asking.resolve(asked, {}))
     assert len(words.of(record)) <= words.MAX_WORDS

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DATABASE = "gongfu"
 """Database of the embedded store, and of a server whose address names none."""
 
-VERSION = 2
+VERSION = 3
 """Version of the tables below; raised together with a step in :data:`STEPS`."""
 
 
@@ -90,6 +90,8 @@ TABLES = (READINGS, TEXTS, LATEST, EVENTS, IDENTIFIERS)
 STEPS: tuple[tuple[str, ...], ...] = (
     tuple(table.ddl() for table in (READINGS, TEXTS, LATEST, EVENTS)),
     (IDENTIFIERS.ddl(),),
+    # The index is made anew from the identifier store when it is found empty.
+    (f"DROP TABLE IF EXISTS `{IDENTIFIERS.name}`", IDENTIFIERS.ddl()),
 )
 """Statements that lead from version n to n+1."""
 

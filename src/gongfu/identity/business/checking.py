@@ -70,6 +70,11 @@ def canonical(spec: TemplateSpec, values: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def spelled(field: Field, text: str) -> str:
+    """One value in canonical spelling, empty for an empty one that may be so; raises :class:`WrongValue`."""
+    return _value(field, text)
+
+
 def _examine(spec: TemplateSpec, values: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
     found: dict[str, str] = {}
     wrong = []

@@ -84,6 +84,14 @@ def division_of(code: str) -> str:
     return f"{section_of(code)}{digits}"
 
 
+def spellings_below(code: str) -> list[str]:
+    """How the codes of an industry and of those below it begin: C34 and 34 for C34, every division of it for C."""
+    letter, digits = section_of(code), code.lstrip("ABCDEFGHIJKLMNOPQRST")
+    if digits:
+        return [f"{letter}{digits}", digits]
+    return [code, *(division for division in _industries().divisions if section_of(division) == letter)]
+
+
 def industry_name(code: str, language: str) -> str:
     """``C34 通用设备制造业`` for C34, 34 or C3421; the code itself when nobody knows it."""
     division = division_of(code)

@@ -7,17 +7,20 @@ identifiers themselves belong to :mod:`gongfu.identity.registry.services`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
-from gongfu.identity.business import checking, clock, rules
+from gongfu.identity.business import checking, classes, clock, rules
 from gongfu.identity.business.errors import NoTemplate
 from gongfu.identity.business.fields import TEMPLATE_TYPE, TemplateSpec, parse_reference
-from gongfu.identity.business.models import Application, Contract, Grant, Template
+from gongfu.identity.business.models import Application, Contract, Grant
+from gongfu.identity.business.models import Template as Template  # for the modules above
 from gongfu.identity.handle import names
 from gongfu.identity.handle.wire import Value
 from gongfu.identity.registry import services as registry
@@ -177,6 +180,24 @@ def contracts(user: User, scope: Organisation | None = None) -> QuerySet[Contrac
     return found.filter(organisation__path__startswith=scope.path) if scope else found
 
 
+def prefixes_in(industry: str) -> QuerySet[Contract]:
+    """Keys of the prefixes of enterprises of ``industry`` (a code of GB/T 4754) or of a class of it."""
+    begins = reduce(or_, (Q(industry__startswith=code) for code in classes.spellings_below(industry)))
+    return Contract.objects.filter(begins).values("prefix")  # type: ignore[return-value]
+
+
+def industries(user: User) -> list[str]:
+    """Sections and divisions (C34) of the enterprises ``user`` may know of, in order."""
+    codes = Contract.objects.visible_to(user).order_by().values_list("industry", flat=True).distinct()
+    return sorted({classes.division_of(code) for code in codes})
+
+
+def industries_of(prefixes: Iterable[str]) -> dict[str, str]:
+    """Section and division (C34) of the enterprises that hold these prefixes."""
+    held = Contract.objects.filter(prefix__name__in=list(prefixes)).values_list("prefix__name", "industry")
+    return {name: classes.division_of(code) for name, code in held}
+
+
 def waiting(user: User) -> int:
     """Applications that stand still until ``user`` acts: in review for the operator, returned for an enterprise."""
     if is_platform_admin.test(user, None):
@@ -233,6 +254,25 @@ def spec_of(record: Record) -> TemplateSpec | None:
     return chosen.spec if chosen else None
 
 
+def published() -> dict[str, TemplateSpec]:
+    """Every template that identifiers may follow or have followed, by reference; drafts decide nothing yet."""
+    found = Template.objects.exclude(state=Template.State.DRAFT).select_related("organisation")
+    return {template.reference: template.spec for template in found}
+
+
+def published_mark() -> tuple[object, ...]:
+    """Another one whenever :func:`published` may be another one."""
+    found = Template.objects.exclude(state=Template.State.DRAFT)
+    return tuple(found.aggregate(Count("pk"), Max("pk"), Max("updated_at")).values())
+
+
+def families(user: User) -> list[Template]:
+    """The newest version of each template that identifiers ``user`` may look for can follow, by name."""
+    found = Template.objects.visible_to(user).exclude(state=Template.State.DRAFT).select_related("organisation")
+    newest = {(each.organisation_id, each.code): each for each in found.order_by("version")}
+    return sorted(newest.values(), key=lambda each: each.name)
+
+
 def values_for(user: User, handle: str, reference: str, fields: Mapping[str, str], *, now: int) -> tuple[Value, ...]:
     """Values of an identifier that follows a template.
 
@@ -282,6 +322,11 @@ def grants_to(user: User, today: dt.date | None = None) -> QuerySet[Grant]:
         .select_related("prefix", "organisation")
         .order_by("prefix__name")
     )
+
+
+def shared_prefixes() -> set[str]:
+    """Prefixes under which somebody was granted a look, whether it holds today or not."""
+    return set(Grant.objects.values_list("prefix__name", flat=True))
 
 
 def store_grant(grant: Grant, user: User) -> None:

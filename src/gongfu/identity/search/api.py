@@ -23,13 +23,19 @@ Short = Annotated[str, Field(max_length=300)]
 class Asked(BaseModel):
     """What the address takes."""
 
-    q: Annotated[str, Field(max_length=services.MAX_TEXT, description='Words, and TYPE=value or TYPE="a value"')] = ""
+    q: Annotated[
+        str,
+        Field(
+            max_length=services.MAX_TEXT,
+            description='Words; TYPE=value or TYPE="a value"; fields of templates also as rated_power>=10kW or =5..9',
+        ),
+    ] = ""
     organisation: Annotated[int | None, Field(ge=1, le=2**32 - 1)] = None
     prefix: Short = ""
     kind: Short = Field("", description="The value of type TYPE")
     type: Short = Field("", description="Has a value of this type")
-    industry: Short = ""
-    template: Short = ""
+    industry: Short = Field("", description="Code of GB/T 4754 of the enterprise, or of a class above it: C34, C")
+    template: Short = Field("", description="operator/machinery, or one version of it: operator/machinery@2")
     changed_from: dt.datetime | None = None
     changed_to: dt.datetime | None = None
     after: Short = ""
@@ -45,7 +51,7 @@ class FoundValue(BaseModel):
 
 
 class FoundIdentifier(BaseModel):
-    """An identifier as it is registered now."""
+    """An identifier as it is registered now, with the values one may read."""
 
     handle: str
     url: str

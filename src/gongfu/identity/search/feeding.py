@@ -1,28 +1,31 @@
 """From the identifier store's journal into the search table, in the worker process.
 
-Prefixes the index does not know yet, or knows under another owner, are read from the store itself, page by page; after
-that every change comes through the journal. Rows may be written twice: the later version of an identifier stays.
+Prefixes the index does not know yet are read from the store itself, page by page; after that every change comes through
+the journal. A prefix is read anew when its owner changes, when the first look at it is granted to a partner, and when a
+template is published that its identifiers named before. Rows may be written twice: the later version stays.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import pyarrow as pa
 import structlog
 from django.db import close_old_connections
 
+from gongfu.identity.business import services as business
+from gongfu.identity.business.fields import TEMPLATE_TYPE
 from gongfu.identity.handle import names
 from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.registry import records
 from gongfu.identity.registry import services as registry
 from gongfu.identity.registry.errors import JournalTrimmed
 from gongfu.identity.registry.models import Prefix
-from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.store import Change, IdentifierStore
-from gongfu.identity.search import words
-from gongfu.identity.search.models import IndexedPrefix
+from gongfu.identity.search import rows, words
+from gongfu.identity.search.models import IndexedPrefix, IndexedTemplate
+from gongfu.identity.search.rows import Holder, Row
+from gongfu.identity.search.specs import Specs, specs
 from gongfu.identity.search.table import IDENTIFIERS
 from gongfu.kernel.errors import GongfuError, Unavailable
 from gongfu.kernel.store import StoreClient, client
@@ -32,19 +35,7 @@ PAGE = 5_000
 """Identifiers written together."""
 MAX_BEHIND = 1_000_000
 """Changes the journal may keep for an index that cannot be written; beyond that it is built anew from the store."""
-_TYPES = {
-    "org": pa.uint32(),
-    "registered": pa.uint32(),
-    "modified": pa.uint32(),
-    "deleted": pa.uint8(),
-    "seq": pa.uint64(),
-    "types": pa.list_(pa.string()),
-    "words": pa.list_(pa.string()),
-}
-_SCHEMA = pa.schema([(column.name, _TYPES.get(column.name, pa.string())) for column in IDENTIFIERS.columns])
-
 log = structlog.get_logger("search")
-Row = tuple[object, ...]
 
 
 class Feeder:
@@ -53,7 +44,8 @@ class Feeder:
     def __init__(self, store: IdentifierStore, table: StoreClient) -> None:
         self._store = store
         self._table = table
-        self._owners: dict[bytes, int] = {}
+        self._holders: dict[bytes, Holder] = {}
+        self._specs = Specs({})
 
     def step(self) -> int:
         """Do the next piece of work; how many identifiers it wrote. Raises :class:`Unavailable`."""
@@ -77,23 +69,49 @@ class Feeder:
             forget(self._store)
 
     def _note_prefixes(self) -> None:
-        owners = dict(Prefix.objects.values_list("name", "organisation_id"))
-        known = dict(IndexedPrefix.objects.values_list("prefix", "owner"))
-        self._owners = {name.encode().upper(): owner for name, owner in owners.items()}
+        shared = business.shared_prefixes()
+        holders = {
+            name: Holder(owner, name in shared) for name, owner in Prefix.objects.values_list("name", "organisation_id")
+        }
+        known = {
+            name: Holder(owner, shared)
+            for name, owner, shared in IndexedPrefix.objects.values_list("prefix", "owner", "shared")
+        }
+        self._holders = {name.encode().upper(): holder for name, holder in holders.items()}
         if not known and self._store.cursor(CURSOR) < (last := self._store.last_change()):
             self._store.advance(CURSOR, last)  # everything until here is read from the store itself
-        changed = [name for name, owner in owners.items() if known.get(name) != owner]
+        changed = {name for name, holder in holders.items() if known.get(name) != holder}
+        changed |= self._note_templates(holders, bool(known)) & holders.keys()
         if changed:
             IndexedPrefix.objects.filter(prefix__in=changed).delete()
             last = self._store.last_change()
             IndexedPrefix.objects.bulk_create(
-                IndexedPrefix(prefix=name, owner=owners[name], seq=last) for name in changed
+                IndexedPrefix(prefix=name, owner=holders[name].org, shared=holders[name].shared, seq=last)
+                for name in sorted(changed)
             )
+
+    def _note_templates(self, holders: Mapping[str, Holder], begun: bool) -> set[str]:
+        """Prefixes whose rows name a template that was published since."""
+        self._specs = specs()
+        new = self._specs.by_reference.keys() - set(IndexedTemplate.objects.values_list("reference", flat=True))
+        if not new:
+            return set()
+        naming: list[str] = []
+        if begun:
+            found = self._table.query_arrow(
+                "SELECT DISTINCT toString(prefix) AS prefix FROM identifiers WHERE hasAny(words, {any:Array(String)})",
+                {"any": [words.whole(TEMPLATE_TYPE, reference) for reference in sorted(new)]},
+                orgs={holder.org for holder in holders.values()},
+            )
+            naming = found.column("prefix").to_pylist()
+        IndexedTemplate.objects.bulk_create(IndexedTemplate(reference=reference) for reference in sorted(new))
+        return set(naming)
 
     def _read(self, unread: IndexedPrefix) -> int:
         after = names.parse(unread.after) if unread.after else None
         found = self._store.scan(unread.prefix, after=after, limit=PAGE)
-        self._write([self._row(unread.owner, record.handle.key, record, unread.seq) for record in found])
+        holder = Holder(unread.owner, unread.shared)
+        self._write([row for record in found for row in self._rows(holder, record, unread.seq)])
         if len(found) < PAGE:
             unread.complete = True
         else:
@@ -110,52 +128,34 @@ class Feeder:
             return 0
         if not changes:
             return 0
-        self._write([row for change in changes if (row := self._changed(change)) is not None])
+        self._write([row for change in changes for row in self._changed(change)])
         self._store.advance(CURSOR, changes[-1].seq)
         return len(changes)
 
-    def _changed(self, change: Change) -> Row | None:
-        owner = self._owners.get(names.prefix_key(change.key))
-        if owner is None:
-            return None  # a prefix handle, or one of a prefix that was taken back
+    def _changed(self, change: Change) -> list[Row]:
+        holder = self._holders.get(names.prefix_key(change.key))
+        if holder is None:
+            return []  # a prefix handle, or one of a prefix that was taken back
+        if change.record is None:
+            return rows.removed(holder, change.key, change.seq)
         try:
-            record = None if change.record is None else records.decode(change.key, change.record)
+            return self._rows(holder, records.decode(change.key, change.record), change.seq)
         except Malformed:
-            return None
-        return self._row(owner, change.key, record, change.seq)
+            return []
 
-    def _row(self, owner: int, key: bytes, record: Record | None, seq: int) -> Row:
-        prefix = names.prefix_key(key).decode()
-        if record is None:
-            return (owner, prefix, key.decode(), "", [], [], "", "", 0, 0, 1, seq)
-        types = sorted({value.type for value in record.values})
-        return (
-            owner,
-            prefix,
-            key.decode(),
-            record.text("TYPE")[:100],
-            types,
-            words.of(record),
-            record.text("INDUSTRY")[:100],
-            record.text("TEMPLATE")[:100],
-            record.registered,
-            record.modified,
-            0,
-            seq,
-        )
+    def _rows(self, holder: Holder, record: records.Record, seq: int) -> list[Row]:
+        return rows.of(holder, record, self._specs.get(record.text(TEMPLATE_TYPE)), seq)
 
-    def _write(self, rows: Sequence[Row]) -> None:
-        if rows:
-            columns = [
-                pa.array(column, kind.type) for column, kind in zip(zip(*rows, strict=True), _SCHEMA, strict=True)
-            ]
-            self._table.insert_arrow(IDENTIFIERS.name, pa.table(columns, schema=_SCHEMA))
+    def _write(self, made: Sequence[Row]) -> None:
+        if made:
+            self._table.insert_arrow(IDENTIFIERS.name, rows.table(made))
 
 
 def forget(store: IdentifierStore) -> None:
     """Let the index be built anew."""
     store.forget(CURSOR)
     IndexedPrefix.objects.all().delete()
+    IndexedTemplate.objects.all().delete()
 
 
 def run(stop: threading.Event, *, poll: float = 1.0) -> None:

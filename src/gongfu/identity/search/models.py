@@ -11,6 +11,8 @@ class IndexedPrefix(models.Model):
     prefix = models.CharField(max_length=64, unique=True)
     owner = models.PositiveBigIntegerField()
     """Key of the organisation under which its rows stand."""
+    shared = models.BooleanField(default=False)
+    """Whether there are rows for partners too."""
     after = models.CharField(max_length=300, blank=True)
     """Last identifier read; meaningless once ``complete``."""
     seq = models.PositiveBigIntegerField(default=0)
@@ -22,3 +24,15 @@ class IndexedPrefix(models.Model):
 
     def __str__(self) -> str:
         return self.prefix
+
+
+class IndexedTemplate(models.Model):
+    """A template version that the rows know; identifiers that named it before it was published are read anew."""
+
+    reference = models.CharField(max_length=150, unique=True)
+
+    class Meta:
+        verbose_name = "indexed template"
+
+    def __str__(self) -> str:
+        return self.reference

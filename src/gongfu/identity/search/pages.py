@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -14,16 +15,26 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from gongfu.identity.business import services as business
+from gongfu.identity.business.classes import industry_name
+from gongfu.identity.business.services import Template
 from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.values import type_name
 from gongfu.identity.search import queries, services
+from gongfu.identity.search.errors import WrongComparison
 from gongfu.identity.search.services import Found, Question
+from gongfu.identity.search.specs import family
 from gongfu.kernel.accounts import services as accounts
+from gongfu.kernel.accounts.models import Organisation
 from gongfu.kernel.accounts.permissions import is_platform_admin
-from gongfu.kernel.errors import Invalid, Unavailable
+from gongfu.kernel.errors import GongfuError, Invalid, Unavailable
 from gongfu.kernel.i18n import mark
 
-_FIELDS = ("q", "organisation", "kind", "type", "field", "value", "from", "to", "after")
+_FIELDS = (
+    *("q", "organisation", "industry", "kind", "type", "template", "field", "sign", "value"),
+    *("from", "to", "after"),
+)
+_SIGNS = ("=", "≥", "≤")
 
 
 @dataclass(frozen=True)
@@ -48,29 +59,26 @@ def search_page(request: HttpRequest) -> HttpResponse:
         raise Invalid(mark("The parameter {name} cannot be read."), name="q")
     text = asked["q"][: services.MAX_TEXT]
     if asked["field"] and asked["value"] and '"' not in asked["value"]:
-        text = f'{text} {asked["field"]}="{asked["value"]}"'.strip()[: services.MAX_TEXT]
+        sign = asked["sign"] if asked["sign"] in _SIGNS else "="
+        text = f'{text} {asked["field"]}{sign}"{asked["value"]}"'.strip()[: services.MAX_TEXT]
     question = Question(
         text,
         _number(asked["organisation"]),
         kind=asked["kind"],
         type=asked["type"],
+        industry=asked["industry"],
+        template=asked["template"],
         start=_day(asked["from"], 0),
         end=_day(asked["to"], 1),
         after=asked["after"],
     )
     found = Found([], "", None, {})
-    error: Unavailable | None = None
-    facets: dict[str, list[tuple[str, str, int]]] = {}
-    names = {str(o.pk): str(o) for o in accounts.visible_organisations(user)}
+    error: GongfuError | None = None
+    templates = {family(each.reference): each for each in business.families(user)}
     try:
         found = services.search(user, question, scope=scope)
-        facets = {
-            "organisation": [(f.value, names.get(f.value, f.value), f.count) for f in found.facets.get("org", ())],
-            "kind": [(f.value, type_name(f.value), f.count) for f in found.facets.get("kind", ())],
-            "type": [(f.value, f.value, f.count) for f in found.facets.get("type", ())],
-        }
-    except Unavailable as down:
-        error = down
+    except (Unavailable, WrongComparison) as wrong:
+        error = wrong
     onward = request.GET.copy()
     onward["after"] = found.after
     context = asked | {
@@ -78,8 +86,13 @@ def search_page(request: HttpRequest) -> HttpResponse:
         "total": found.total,
         "capped": found.total is not None and found.total > queries.CAP,
         "cap": queries.CAP,
-        "facets": facets,
+        "facets": _facets(found, templates),
         "error": error.text(get_language()) if error else "",
+        "down": isinstance(error, Unavailable),
+        "signs": _SIGNS,
+        "fields": _field_names(templates.get(family(asked["template"]))),
+        "templates": [(reference, _template_name(each)) for reference, each in templates.items()],
+        "industries": [(code, industry_name(code, get_language() or "")) for code in business.industries(user)],
         "progress": services.progress(),
         "next": onward.urlencode() if found.after else "",
         "may_reindex": is_platform_admin.test(user, None),
@@ -106,6 +119,39 @@ def _row(record: Record) -> Row:
         dt.datetime.fromtimestamp(record.modified, dt.UTC),
         reverse("identity-identifier", args=[str(record.handle)]),
     )
+
+
+def _facets(found: Found, templates: Mapping[str, Template]) -> dict[str, list[tuple[str, str, int]]]:
+    """Values that narrow, with what people call them."""
+    if not found.facets:
+        return {}
+    language = get_language() or ""
+    owners = [int(facet.value) for facet in found.facets["org"]]
+    names = {str(owner.pk): str(owner) for owner in Organisation.objects.filter(pk__in=owners)}
+    labels: dict[str, tuple[str, Callable[[str], str]]] = {
+        "organisation": ("org", lambda value: names.get(value, value)),
+        "industry": ("industry", lambda value: industry_name(value, language)),
+        "kind": ("kind", type_name),
+        "template": ("template", lambda value: _template_name(templates[value]) if value in templates else value),
+        "type": ("type", str),
+    }
+    return {
+        name: [(facet.value, label(facet.value), facet.count) for facet in found.facets[kept]]
+        for name, (kept, label) in labels.items()
+    }
+
+
+def _template_name(template: Template) -> str:
+    return template.name_en if (get_language() or "").startswith("en") else template.name
+
+
+def _field_names(template: Template | None) -> list[tuple[str, str]]:
+    """Fields one may ask for, with name and unit."""
+    language = get_language() or ""
+    return [
+        (field.key, " ".join(filter(None, (field.name.in_language(language), field.unit))))
+        for field in (template.spec.fields if template else ())
+    ]
 
 
 def _number(text: str) -> int | None:

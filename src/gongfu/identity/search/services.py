@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from dataclasses import dataclass
 
 from django.db import transaction
 
-from gongfu.identity.handle import names
+from gongfu.identity.business import classes
+from gongfu.identity.business.fields import TEMPLATE_TYPE
 from gongfu.identity.registry import services as registry
 from gongfu.identity.registry.models import Prefix
 from gongfu.identity.registry.records import Record
-from gongfu.identity.search import feeding, queries, words
+from gongfu.identity.search import asking, feeding, queries, rows, words
+from gongfu.identity.search.asking import Wanted
+from gongfu.identity.search.looking import Asking, Candidate, Facet, Place, read_place
 from gongfu.identity.search.models import IndexedPrefix
-from gongfu.kernel.accounts import services as accounts
+from gongfu.identity.search.scoping import scope_of
+from gongfu.identity.search.specs import Specs, family, specs
+from gongfu.identity.search.table import PARTNER
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.permissions import is_platform_admin
 from gongfu.kernel.audit import services as audit
 from gongfu.kernel.errors import Forbidden, Invalid, NotFound
 from gongfu.kernel.i18n import mark
-from gongfu.kernel.store import StoreClient, Value, client
+from gongfu.kernel.store import Value, client
 
 PAGE = 50
 MAX_TEXT = 200
 _ROUNDS = 4  # how often a page that turned out short is filled up
-_SECONDS = 5.0
-_FACETS = 12
-_FEW = 200
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,9 @@ class Question:
     kind: str = ""
     type: str = ""
     industry: str = ""
+    """Code of GB/T 4754: of the enterprise that holds the prefix, as its contract says now."""
     template: str = ""
+    """``operator/machinery@2``, or ``operator/machinery`` for every version."""
     start: dt.datetime | None = None
     end: dt.datetime | None = None
     """Time of the last change: from ``start`` to before ``end``."""
@@ -47,18 +52,11 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Facet:
-    """One value that narrows further, and how many of the first ten thousand have it."""
-
-    value: str
-    count: int
-
-
-@dataclass(frozen=True)
 class Found:
     """One page. ``total`` is capped at :data:`queries.CAP` + 1; it and ``facets`` come with the first page only.
 
-    ``facets`` are the commonest of ``org``, ``kind`` and ``type`` (of a value) among those counted.
+    ``records`` hold what the reader may read of them. ``facets`` are the commonest of ``org``, ``industry``, ``kind``,
+    ``type`` (of a value) and ``template`` among those counted.
     """
 
     records: list[Record]
@@ -84,47 +82,53 @@ class Progress:
 def search(user: User, question: Question, *, limit: int = PAGE, scope: Organisation | None = None) -> Found:
     """Identifiers that fit, as they are registered now, of the organisations ``user`` may see.
 
+    Under prefixes that were granted to one of his organisations he finds them by what partners may read.
     Latest change first; where more than :data:`queries.CAP` fit, in the order of identifiers.
 
     Raises :class:`Invalid`, :class:`Unavailable` when the store does not answer.
     """
     if len(question.text) > MAX_TEXT or not 1 <= limit <= 500:
         raise Invalid(mark("A search holds at most {limit} characters."), limit=MAX_TEXT)
-    asked = words.ask(question.text)
-    orgs = _orgs(user, scope)
-    known = {name.encode() for name in registry.prefixes(user, scope).values_list("name", flat=True)}
-    names_, values = _conditions(question, asked)
-    if len(known) <= _FEW:  # the table is sorted by prefix: a tenant reads its own part only
-        names_, values = [*names_, "prefixes"], values | {"prefixes": sorted(name.decode() for name in known)}
-    table = client()
+    known = specs()
+    wanted = asking.resolve(words.ask(question.text), known.fields(question.template))
+    industry = classes.check_industry(question.industry) if question.industry else ""
+    seen = scope_of(user, scope, owner=question.owner, prefix=question.prefix, industry=industry)
+    asked = Asking(client(), seen, seen.conditions | _conditions(question, wanted))
     total: int | None = None
     facets: dict[str, list[Facet]] = {}
-    place = _place(question.after)
+    place = read_place(question.after)
+    first: list[Candidate] | None = None
     if place is None:
-        total, facets = _summary(table, names_, values, orgs)
-        place = _Place(ordered=total > queries.CAP)
+        total, facets, first = asked.summary(limit + 1)
+        place = Place(ordered=total > queries.CAP)
     found: dict[bytes, Record] = {}
-    places: dict[bytes, _Place] = {}
-    exhausted = False
-    for _ in range(_ROUNDS):
-        wanted = limit + 1 - len(found)
-        rows = _page(table, names_, values, place, wanted, orgs)
-        for key, modified in rows:
-            place = _Place(place.ordered, modified, key)
-            record = _live(key.encode(), known, asked, question)
-            if record is not None and key.encode() not in found:
-                found[key.encode()] = record
-                places[key.encode()] = place
-        exhausted = len(rows) < wanted
+    places: dict[bytes, Place] = {}
+    exhausted = seen.names == []
+    for _ in range(0 if exhausted else _ROUNDS):
+        missing = limit + 1 - len(found)
+        if first is None or place.ordered:
+            page = asked.page(place, missing)
+            exhausted = len(page) < missing
+        else:
+            page = first
+            exhausted = (total or 0) < missing
+        first = None
+        shelves = seen.open({(candidate.audience, candidate.prefix) for candidate in page})
+        for candidate in page:
+            place = candidate.place(place.ordered)
+            record = _live(candidate, known, wanted, question)
+            if record is not None and (candidate.audience, candidate.prefix) in shelves:
+                found[record.handle.key] = record
+                places[record.handle.key] = place
         if exhausted or len(found) > limit:
             break
     shown = list(found.values())[:limit]
     if len(found) > limit:
         place = places[shown[-1].handle.key]
-    after = "" if exhausted else str(place)
-    if total is not None:
-        total = max(total, len(found))
-    if not found and not question.after and not asked.fields:
+    after = "" if exhausted and len(found) <= limit else str(place)
+    if total is not None:  # all candidates are looked at: what was changed meanwhile, or is on the edge, does not count
+        total = len(found) if exhausted and len(found) <= limit else max(total, len(found))
+    if not found and not question.after and not wanted.spellings and not wanted.ranges:
         shown = _starting(user, question, limit, scope)
         total = len(shown)
     return Found(shown, after, total, facets)
@@ -154,88 +158,51 @@ def reindex(user: User) -> None:
             audit.record(user, "reindex", operator)
 
 
-def _orgs(user: User, scope: Organisation | None) -> list[int]:
-    if scope is None:
-        return accounts.organisation_ids(user)
-    visible = accounts.visible_organisations(user).filter(path__startswith=scope.path)
-    return list(visible.values_list("pk", flat=True))
-
-
-def _conditions(question: Question, asked: words.Asked) -> tuple[list[str], dict[str, Value]]:
+def _conditions(question: Question, wanted: Wanted) -> dict[str, Value]:
+    """Names of conditions of :mod:`queries`, with their values."""
     given: dict[str, Value] = {}
-    if asked.tokens:
-        given["tokens"] = asked.tokens
-    if question.owner is not None:
-        given["owners"] = [question.owner]
-    for name in ("prefix", "kind", "type", "industry", "template"):
-        if text := getattr(question, name):
-            given[name] = text.upper() if name == "prefix" else text
-    for name, moment in (("start", question.start), ("end", question.end)):
-        if moment is not None:
-            given[name] = max(0, min(2**32 - 1, int(moment.timestamp())))
-    return list(given), given
+    every = list(wanted.words)
+    every += [words.of_kind(question.kind)] if question.kind else []
+    every += [words.with_type(question.type)] if question.type else []
+    every += [words.of_template(question.template)] if question.template else []
+    start, end = (_seconds(moment) for moment in (question.start, question.end))
+    groups = [*wanted.spellings, *wanted.covers]
+    if start is not None:
+        given["start"] = start
+        groups.append(tuple(words.of_time(start, min(int(time.time()) + words.DAY, end or 2**32 - 1))))
+    if end is not None:
+        given["end"] = end
+    several = [list(group) for group in groups if len(group) > 1]
+    every += [group[0] for group in groups if len(group) == 1]
+    given |= {f"any{number}": group for number, group in enumerate(several)}
+    if every:
+        given["all"] = every
+    elif not several:
+        given["standing"] = ""  # what was removed has no words
+    return given
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a page ends: behind ``key``, in the order of identifiers or of their last change."""
-
-    ordered: bool
-    modified: int = 0
-    key: str = ""
-
-    def __str__(self) -> str:
-        return f"{'k' if self.ordered else 't'}{self.modified}:{self.key}"
+def _seconds(moment: dt.datetime | None) -> int | None:
+    return None if moment is None else max(0, min(2**32 - 1, int(moment.timestamp())))
 
 
-def _page(
-    table: StoreClient, names_: list[str], values: dict[str, Value], place: _Place, limit: int, orgs: list[int]
-) -> list[tuple[str, int]]:
-    asked: dict[str, Value] = {**values, "limit": limit}
-    conditions = names_
-    if place.key:
-        asked["behind"] = place.key
-        asked |= {"behind_prefix": place.key.partition("/")[0]} if place.ordered else {"modified": place.modified}
-        conditions = [*names_, "behind" if place.ordered else "earlier"]
-    sql = queries.in_order(conditions) if place.ordered else queries.latest(conditions)
-    found = table.query_arrow(sql, asked, orgs=orgs, limit_seconds=_SECONDS)
-    return list(zip(found.column("key").to_pylist(), found.column("modified").to_pylist(), strict=True))
-
-
-def _summary(
-    table: StoreClient, names_: list[str], values: dict[str, Value], orgs: list[int]
-) -> tuple[int, dict[str, list[Facet]]]:
-    [row] = table.query_arrow(queries.summary(names_), values, orgs=orgs, limit_seconds=_SECONDS).to_pylist()
-    facets = {}
-    for name in ("org", "kind", "type"):
-        counted = sorted(row[name], key=lambda pair: (-pair[1], pair[0]))  # Arrow gives a map as pairs
-        facets[name] = [Facet(str(value), int(number)) for value, number in counted if value][:_FACETS]
-    return int(row["n"]), facets
-
-
-def _live(key: bytes, known: set[bytes], asked: words.Asked, question: Question) -> Record | None:
-    """The record under ``key`` if it is still what was asked for and still the reader's to see."""
-    if names.prefix_key(key) not in known:
+def _live(candidate: Candidate, known: Specs, wanted: Wanted, question: Question) -> Record | None:
+    """The record as its audience may see it, if it is still there and what was asked for."""
+    record = registry.record_under(f"{candidate.prefix}/{candidate.suffix}".encode())
+    if record is None:
         return None
-    record = registry.record_under(key)
-    if record is None or not words.fits(record, asked):
+    spec = known.get(record.text(TEMPLATE_TYPE))
+    if candidate.audience == PARTNER:
+        record = rows.readable(record, spec)
+    if not asking.fits(record, spec, wanted) or (question.kind and rows.kind_of(record) != question.kind):
         return None
-    pairs = (("TYPE", question.kind), ("INDUSTRY", question.industry), ("TEMPLATE", question.template))
-    if any(text and record.text(name)[:100] != text for name, text in pairs):
+    if question.template and question.template not in (template := record.text(TEMPLATE_TYPE), family(template)):
         return None
     if question.type and all(value.type != question.type for value in record.values):
         return None
-    return record
-
-
-def _place(after: str) -> _Place | None:
-    if not after:
+    if question.start and record.modified < question.start.timestamp():
         return None
-    modified, _, key = after[1:].partition(":")
-    known = after[0] in "kt" and modified.isascii() and modified.isdigit() and len(modified) <= 10
-    if not (known and int(modified) < 2**32 and key):
-        raise Invalid(mark("The parameter {name} cannot be read."), name="after")
-    return _Place(after[0] == "k", int(modified), key)
+    return None if question.end and record.modified >= question.end.timestamp() else record
 
 
 def _starting(user: User, question: Question, limit: int, scope: Organisation | None) -> list[Record]:

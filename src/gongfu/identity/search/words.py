@@ -3,6 +3,10 @@
 Latin letters and digits stand together until something else comes; Chinese is cut into single characters and pairs of
 neighbours, so that 循环 finds 一号循环泵 without a dictionary. A whole value is found as ``TYPE=VALUE``. Letters are
 folded to upper case. What is asked may also be the beginning of nothing: a word is found whole.
+
+What is no word of a value starts with ``@`` and a lower-case letter, as no word does: ``@k:`` type of the thing,
+``@h:`` has a value of that type, ``@t:`` template (with version and without), ``@d:`` day of the last change, ``@m:``
+the 32 days it lies in, ``@n:`` pieces of a number (:mod:`gongfu.identity.search.numbers`).
 """
 
 from __future__ import annotations
@@ -22,21 +26,36 @@ MAX_ASKED = 16
 _MAX_TEXT = 1_000  # characters of one value that are looked at
 _MAX_WORD = 64
 _RUN = re.compile(r"[㐀-䶿一-鿿豈-﫿]+|[^\W_㐀-䶿一-鿿豈-﫿]+")
-_FIELD = re.compile(r'([^\s=:："]{1,64})\s*[=＝]\s*(?:"([^"]{1,300})"|(\S{1,300}))')
+_FIELD = re.compile(r'([^\s=:："<>＝≤≥]{1,64})\s*(>=|<=|[=＝<>≤≥])\s*(?:"([^"]{1,300})"|([^\s=＝<>≤≥]\S{0,299}))')
+_RANGE = re.compile(r"(.*?)\s*(?:\.\.|…)\s*(.*)", re.DOTALL)
+DAY = 86_400
+MONTH = 32 * DAY
+_MOST_DAYS, _MOST_MONTHS = 64, 120
 _FIRST_CJK = "㐀"
+_SIGNS = {"＝": "=", ">=": "≥", "<=": "≤"}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``rated_power>=18.5kW``: a field, one of = < > ≤ ≥, and what stands behind it."""
+
+    field: str
+    sign: str
+    text: str
+
+    @property
+    def ends(self) -> tuple[str, str] | None:
+        """Low and high of ``10..20``, ``10..`` or ``..20``; None when it is no range."""
+        found = _RANGE.fullmatch(self.text) if self.sign == "=" else None
+        return (found[1], found[2]) if found and (found[1] or found[2]) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question: ``words`` that must all be there, and ``fields`` (type, value) that must be so."""
+    """A question: ``words`` that must all be there, and what must hold of fields."""
 
     words: tuple[str, ...]
-    fields: tuple[tuple[str, str], ...]
-
-    @property
-    def tokens(self) -> list[str]:
-        """As the index has them."""
-        return [*self.words, *(_whole(kind, text) for kind, text in self.fields)]
+    fields: tuple[Comparison, ...]
 
 
 def of(record: Record) -> list[str]:
@@ -45,14 +64,16 @@ def of(record: Record) -> list[str]:
     found[_fold(record.handle.suffix)[:_MAX_WORD]] = None
     for value in record.values:
         if (text := _text(value)) and len(found) < MAX_WORDS:
-            found[_whole(value.type, text)] = None
+            found[whole(value.type, text)] = None
             found.update(dict.fromkeys(_words(text)))
     return list(found)[:MAX_WORDS]
 
 
 def ask(text: str) -> Asked:
-    """What ``text`` asks for: words, and ``TYPE=value`` or ``TYPE="value with spaces"``."""
-    fields = [(found[1], found[2] or found[3]) for found in _FIELD.finditer(text)]
+    """What ``text`` asks for: words, and ``TYPE=value``, ``TYPE="value with spaces"``, ``TYPE>=5``, ``TYPE=5..9``."""
+    fields = [
+        Comparison(found[1], _SIGNS.get(found[2], found[2]), found[3] or found[4]) for found in _FIELD.finditer(text)
+    ]
     rest = _FIELD.sub(" ", text)
     words = [
         word
@@ -62,12 +83,32 @@ def ask(text: str) -> Asked:
     return Asked(tuple(dict.fromkeys(words))[:MAX_ASKED], tuple(fields[:MAX_ASKED]))
 
 
-def fits(record: Record, asked: Asked) -> bool:
-    """Whether ``record``, as it is now, is what was asked for."""
-    if not asked.words and not asked.fields:
-        return True
-    there = set(of(record))
-    return all(token in there for token in asked.tokens)
+def of_kind(kind: str) -> str:
+    """The word of things of that type."""
+    return f"@k:{kind}"
+
+
+def with_type(kind: str) -> str:
+    """The word of what has a value of that type."""
+    return f"@h:{kind}"
+
+
+def of_template(reference: str) -> str:
+    """The word of a template, ``operator/machinery``, or of one version of it, ``operator/machinery@2``."""
+    return f"@t:{reference}"
+
+
+def of_moment(moment: int) -> list[str]:
+    """The words of a change at ``moment`` (Unix seconds)."""
+    return [f"@d:{moment // DAY}", f"@m:{moment // MONTH}"]
+
+
+def of_time(start: int, end: int) -> list[str]:
+    """Words of which each change from ``start`` to before ``end`` has one; empty when that is too long for words."""
+    days, months = (range(start // step, (end - 1) // step + 1) for step in (DAY, MONTH))
+    if 0 < len(days) <= _MOST_DAYS:
+        return [f"@d:{day}" for day in days]
+    return [f"@m:{month}" for month in months] if 0 < len(months) <= _MOST_MONTHS else []
 
 
 def _asked(part: str) -> Iterable[str]:
@@ -92,7 +133,8 @@ def _runs(text: str) -> Iterable[str]:
         yield run if run[0] >= _FIRST_CJK else run[:_MAX_WORD]
 
 
-def _whole(kind: str, text: str) -> str:
+def whole(kind: str, text: str) -> str:
+    """The word of a whole value."""
     return f"{kind.upper()}={_fold(text.strip())[:_MAX_WORD]}"
 
 

@@ -25,7 +25,13 @@ class Link:
 @register.simple_tag
 def facet_name(name: str) -> str:
     """What a facet is called."""
-    return {"organisation": _("Enterprise"), "kind": _("Type"), "type": _("Has the field")}[name]
+    return {
+        "organisation": _("Enterprise"),
+        "industry": _("Industry"),
+        "kind": _("Type"),
+        "template": _("Template"),
+        "type": _("Has the field"),
+    }[name]
 
 
 @register.simple_tag(takes_context=True)
