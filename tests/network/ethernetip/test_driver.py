@@ -90,6 +90,8 @@ async def test_a_device_without_tags_is_online_while_it_is_there(recorder) -> No
 async def test_nobody_there_is_unavailable(recorder, closed_port) -> None:
     with pytest.raises(DeviceUnavailable, match=f"No EtherNet/IP device answers at 127.0.0.1:{closed_port}"):
         await driver.run(device(closed_port), recorder)
+    with pytest.raises(DeviceUnavailable, match="No EtherNet/IP device answers"):
+        await driver.run(device(1, host="no..such"), recorder)
     assert recorder.times_online == 0
 
 

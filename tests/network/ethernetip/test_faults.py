@@ -121,6 +121,30 @@ async def test_the_answer_to_another_service_is_unavailable(recorder, between) -
 
 
 @pytest.mark.parametrize(
+    ("messages", "named"),
+    [
+        ([Reply(0x4C, 0, b"\xca\x00" + bytes(4))], "answers to other requests"),
+        ([Reply(0x4C, 0, b"\xca\x00" + bytes(4)), Reply(0x4D, 0)], "answers to other requests"),
+        ([], "several messages that is cut short"),
+    ],
+)
+async def test_answers_to_other_requests_than_those_in_the_packet_are_unavailable(
+    recorder, between, messages, named
+) -> None:
+    def other(packet: Packet) -> list[bytes]:
+        several = cip.encode_several([cip.encode_reply(reply) for reply in messages])
+        message = cip.encode_reply(Reply(0x0A, 0, several))
+        items = [(int(ItemType.NULL), b""), (int(ItemType.UNCONNECTED_DATA), message)]
+        return [with_data(packet, wire.encode_items(items))]
+
+    tags = [*TAG, TagConfig(series=2, name="y", address="Parts")]
+    async with plant() as served:
+        port = await between(served.port, only_replies(other, 1))
+        with pytest.raises(DeviceUnavailable, match=named):
+            await driver.run(device(port, tags, connected=False), recorder)
+
+
+@pytest.mark.parametrize(
     ("value", "reason"),
     [
         (b"", "a value without a type"),

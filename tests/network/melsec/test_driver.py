@@ -93,6 +93,8 @@ async def test_nobody_there_is_unavailable(recorder, closed_port) -> None:
         await driver.run(device(closed_port), recorder)
     with pytest.raises(DeviceUnavailable, match=f"127.0.0.1:{closed_port}"):
         await driver.run(device(closed_port, transport="udp"), recorder)
+    with pytest.raises(DeviceUnavailable, match="No controller answers"):
+        await driver.run(device(1, host="no..such"), recorder)
     assert recorder.times_online == 0
 
 

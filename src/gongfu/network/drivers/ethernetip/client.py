@@ -226,7 +226,7 @@ async def controller(
     try:
         async with asyncio.timeout(timeout):
             streams = await asyncio.open_connection(host, port)
-    except (TimeoutError, OSError) as error:
+    except (OSError, UnicodeError) as error:  # TimeoutError is an OSError; a name that is none, a UnicodeError
         raise DeviceUnavailable(
             mark("No EtherNet/IP device answers at {name}: {reason}."),
             remedy=_REMEDY,

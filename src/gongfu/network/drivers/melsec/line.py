@@ -113,7 +113,7 @@ class Connection:
             async with asyncio.timeout(timeout):
                 opening = _Datagrams.open if place.udp else _Stream.open
                 self._transport = await opening(place)
-        except (TimeoutError, OSError) as error:
+        except (OSError, UnicodeError) as error:  # TimeoutError is an OSError; a name that is none, a UnicodeError
             self._failed = clock()
             raise self._nobody(error) from error
         return self._transport
