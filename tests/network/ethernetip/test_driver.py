@@ -29,8 +29,8 @@ def values(batch: list[Sample]) -> list[object]:
         pytest.param({}, {"grants": ("small",)}, id="small connection"),
         pytest.param({}, {"grants": ()}, id="none granted"),
         pytest.param({"connected": False}, {}, id="unconnected"),
-        pytest.param({"connected": False, "route": ""}, {}, id="without a route"),
-        pytest.param({"connected": False, "route": ""}, {"packs": False}, id="one service a message"),
+        pytest.param({"connected": False, "route": "direct"}, {}, id="without a route"),
+        pytest.param({"connected": False, "route": "direct"}, {"packs": False}, id="one service a message"),
         pytest.param({"route": "1,3"}, {"slot": 3}, id="slot 3"),
     ],
 )

@@ -17,7 +17,7 @@ def tag(address: str, kind: str = "number") -> TagConfig:
     return TagConfig(series=0, name="x", address=address, kind=kind)
 
 
-@pytest.mark.parametrize("options", [{}, {"connected": False}, {"connected": False, "route": ""}])
+@pytest.mark.parametrize("options", [{}, {"connected": False}, {"connected": False, "route": "direct"}])
 async def test_identity_and_one_reading_in_the_order_asked_for(options) -> None:
     async with plant() as served, driver.open_session(device(served.port, **options)) as session:
         assert await session.identify() == Identity(

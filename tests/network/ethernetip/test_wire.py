@@ -113,7 +113,7 @@ def test_messages_are_read_back(request: Request, reply: Reply, several: list[by
     assert cip.decode_several(cip.encode_several(several)) == several
 
 
-@given(st.binary(min_size=2, max_size=30), st.sampled_from(["", "1,0", "1,2,2,10.0.0.1,1,0"]), st.floats(0.1, 60))
+@given(st.binary(min_size=2, max_size=30), st.sampled_from(["direct", "1,0", "1,2,2,10.0.0.1,1,0"]), st.floats(0.1, 60))
 def test_messages_sent_on_are_read_back(message: bytes, way: str, seconds: float) -> None:
     sent = cip.send_unconnected(message, cip.route(way), seconds)
     assert cip.decode_unconnected(sent.data) == (message, cip.route(way))

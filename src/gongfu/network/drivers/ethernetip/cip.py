@@ -23,6 +23,8 @@ _TICK, _MULTIPLIER, _CLASS_3 = 0x0A, 7, 0xA3
 """Ticks of 1.024 s; 512 intervals until a connection is given up; explicit messages."""
 _INTERVAL = 2_000_000
 """Microseconds; with the multiplier a connection lives 1024 s without a message."""
+DIRECT = "direct"
+"""A route of no segments: the device at the address is meant."""
 _VENDOR = 0xFFFF
 _LINK = re.compile("[0-9a-zA-Z.:-]{1,60}")
 
@@ -107,8 +109,8 @@ def symbol(name: str) -> bytes:
 
 
 def route(text: str) -> bytes:
-    """Port segments: ``1,0`` is backplane, slot 0. Raises ``ValueError`` for what is no list of pairs."""
-    if not text.strip():
+    """Port segments: ``1,0`` is backplane, slot 0; none for ``direct``. Raises ``ValueError`` for no list of pairs."""
+    if text.strip().lower() in ("", DIRECT):
         return b""
     parts = [part.strip() for part in re.split(r"[,/]", text)]
     if len(parts) % 2:

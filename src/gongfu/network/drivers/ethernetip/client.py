@@ -199,7 +199,7 @@ class Controller:
     def _nobody_there(self, reply: Reply) -> DeviceUnavailable:
         return DeviceUnavailable(
             mark("The device at {name} has no way to the controller ({reason})."),
-            remedy=mark("Check the option route: port and slot, such as 1,0, or empty when there is no backplane."),
+            remedy=mark("Check the option route: port and slot, such as 1,0, or direct when there is no backplane."),
             name=self._name,
             reason=Refused(reply),
         )

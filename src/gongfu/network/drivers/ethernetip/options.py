@@ -35,7 +35,7 @@ def options_of(device: DeviceConfig) -> Options:
     except ValueError as error:
         raise BadConfiguration(
             mark("The route {route} is wrong: {reason}."),
-            remedy=mark("Write pairs of port and address, such as 1,0 for backplane, slot 0; or nothing."),
+            remedy=mark("Write pairs of port and address, such as 1,0 for backplane, slot 0; or direct."),
             route=options.route,
             reason=error,
         ) from error
