@@ -18,6 +18,7 @@ DAEMONS = {
     "web": "gongfu.console.web",
     "recorder": "gongfu.data.telemetry.process",
     "gateway": "gongfu.network.gateway.process",
+    "northbound": "gongfu.network.serving.process",
     "resolver": "gongfu.identity.resolver.process",
     "worker": "gongfu.console.worker",
     "simulate": "gongfu.simulators.process",

@@ -39,6 +39,7 @@ def _app() -> typer.Typer:
         "web": mark("Console, API and live streams."),
         "recorder": mark("Takes readings from the bus into the telemetry store."),
         "gateway": mark("Connects devices with the bus."),
+        "northbound": mark("Serves devices to other programs as OPC UA, Modbus TCP and Sparkplug B."),
         "resolver": mark("Answers the Handle protocol."),
         "worker": mark("Background tasks."),
         "simulate": mark("The demonstration plant."),

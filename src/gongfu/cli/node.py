@@ -59,6 +59,7 @@ def plans(settings: Settings) -> list[Plan]:
         _daemon("resolver", loopback, settings.resolver_port),
         _daemon("worker", loopback, settings.worker_port, after_preparation=True),
         _daemon("gateway", loopback, settings.gateway_port),
+        _daemon("northbound", loopback, settings.northbound_port),
         _daemon("web", settings.host, settings.web_port, after_preparation=True),
     ]
     if settings.demonstration:

@@ -71,6 +71,7 @@ def needed(settings: Settings) -> list[Port]:
         Port("store_port", loopback, settings.store_port),
         Port("supervisor_port", loopback, settings.supervisor_port),
         Port("gateway_port", loopback, settings.gateway_port),
+        Port("northbound_port", loopback, settings.northbound_port),
         Port("resolver_port", loopback, settings.resolver_port),
         Port("worker_port", loopback, settings.worker_port),
         Port("handle_port", settings.host, settings.handle_port),

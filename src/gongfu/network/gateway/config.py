@@ -20,6 +20,8 @@ class TagConfig(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     kind: str = "number"
     """number, boolean or text."""
+    unit: str = ""
+    """For those who read it elsewhere; the gateway does nothing with it."""
     scale: float = 1.0
     offset: float = 0.0
     """value = raw * scale + offset"""
@@ -43,6 +45,8 @@ class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True):
     org: int
     org_code: str
     name: str
+    type: str = ""
+    """Information model; for those who read the device elsewhere."""
     driver: str
     """Name of a driver folder: opcua, modbus, s7, mqtt, sparkplug."""
     options: dict[str, str | int | float | bool] = {}

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from gongfu.network.drivers.sparkplug.speaking import EdgeNode
 from gongfu.network.drivers.sparkplug.wire import DataType
 from gongfu.network.models.library import type_by_id
 from gongfu.network.models.types import TagType
 from gongfu.simulators.hall import Reports
 from gongfu.simulators.outlets.broker import Backlog, Broker, connected
-from gongfu.simulators.outlets.edge import EdgeNode
 from gongfu.simulators.plants.plant import PlantDevice
 from gongfu.simulators.plants.wiring import EDGE_NODE
 

@@ -9,9 +9,9 @@ from aiomqtt import Client, MqttError
 
 from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
+from gongfu.network.drivers.sparkplug.speaking import EdgeNode
 from gongfu.network.drivers.sparkplug.wire import DataType
 from gongfu.simulators.outlets.broker import RETRY, Broker
-from gongfu.simulators.outlets.edge import EdgeNode
 from gongfu.simulators.players.pace import Pace, Progress
 from gongfu.simulators.recording import Recording
 

@@ -1,10 +1,10 @@
-"""A Sparkplug B edge node: births, sequence numbers, aliases and deaths (Sparkplug 3.0.0 §5, §6)."""
+"""Being a Sparkplug B edge node: births, sequence numbers, aliases and deaths (Sparkplug 3.0.0 §5, §6)."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiomqtt import Client, Will
 
@@ -18,6 +18,7 @@ from gongfu.network.drivers.sparkplug.wire import (
     Payload,
     decode_payload,
     encode_payload,
+    typed,
 )
 
 Cell = float | bool | str | None
@@ -44,19 +45,27 @@ class EdgeNode:
         death = Payload(timestamp=_now(), metrics=[self._bdseq()])
         return Will(self._topic("NDEATH"), encode_payload(death), qos=1)
 
-    async def start(self, client: Client) -> None:
-        """Listen for commands, then NBIRTH."""
+    async def start(self, client: Client, *, commands: bool = False) -> None:
+        """Listen for commands, with ``commands`` also for those to devices; then NBIRTH."""
         await client.subscribe(self._topic("NCMD"), qos=1)
+        if commands:
+            await client.subscribe(self._topic("DCMD", "+"), qos=1)
         await self._bear(client)
 
-    async def listen(self, client: Client) -> None:
-        """Answer demands for rebirth until the connection is lost."""
+    async def listen(self, client: Client, told: Callable[[str, str, Cell], Awaitable[None]] | None = None) -> None:
+        """Answer demands for rebirth until the connection is lost; ``told`` device, metric and value of commands."""
+        names = {alias: name for (_, name), alias in self._aliases.items()}
         async for message in client.messages:
-            if isinstance(message.payload, bytes):
-                with contextlib.suppress(GongfuError):  # a command nobody can read is no command
-                    asked = {metric.name: metric.value for metric in decode_payload(message.payload).metrics}
-                    if asked.get(REBIRTH) is True:
+            if not isinstance(message.payload, bytes):
+                continue
+            _, _, kind, _, *device = str(message.topic).split("/")
+            with contextlib.suppress(GongfuError):  # a command nobody can read is no command
+                for metric in decode_payload(message.payload).metrics:
+                    if kind == "NCMD" and metric.name == REBIRTH and metric.value is True:
                         await self._bear(client)
+                    elif kind == "DCMD" and device and told is not None and not isinstance(metric.value, bytes):
+                        name = metric.name or names.get(metric.alias or 0, "")
+                        await told(device[0], name, typed(metric.value, metric.datatype))  # type: ignore[arg-type]
 
     async def report(self, client: Client, device: str, at: int, values: Mapping[str, Cell]) -> None:
         """DBIRTH the first time, DDATA afterwards; ``at`` in milliseconds UTC."""
