@@ -17,6 +17,7 @@ DOORS = {
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
     "network.drivers": {"contract", "pacing", "registry"},
     "network.gateway": {"asking", "config", "tickets"},
+    "network.serving": {"offers", "registers"},
     "network.models": {"library", "types"},
     "identity.handle": {
         "admin_record",
@@ -61,6 +62,7 @@ DOORS = {
     "identity.escrow": {"services", "archive", "copying", "recovery"},
     "identity.mirror": {"follower", "leader", "reporting", "wire"},
     "platform.commands": {"services"},
+    "platform.northbound": {"services", "linking"},
     "platform.devices": {"services", "models", "sync", "desk"},
     "data.telemetry": {"services", "overview", "texts"},
 }
@@ -69,6 +71,8 @@ SPECIAL = {
     # A simulator is the other end of a driver's protocol: it speaks the same wire and uses the driver's simulator.
     ("simulators.outlets", "network.drivers"): {"modbus", "opcua", "s7", "sparkplug", "mqtt"},
     ("simulators.players", "network.drivers"): {"modbus", "opcua", "sparkplug"},
+    # Whoever serves a protocol northbound speaks the same wire as its driver.
+    ("network.serving", "network.drivers"): {"opcua", "sparkplug"},
     # Drivers and gateway are two halves of one programme: topics are translated in one place.
     ("network.drivers", "network.gateway"): {"topics"},
 }

@@ -6,9 +6,10 @@ from gongfu.identity.business import demonstration as business_demonstration
 from gongfu.identity.registry import services as registry
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import Organisation
-from gongfu.kernel.settings import Settings
+from gongfu.kernel.settings import SIMULATOR_PORTS, Settings
 from gongfu.platform.devices import services as devices
 from gongfu.platform.devices.services import DeviceDraft, TagDraft
+from gongfu.platform.northbound import services as northbound
 from gongfu.simulators.plants.demonstration import demonstration
 from gongfu.simulators.plants.plant import Enterprise, Plant, PlantDevice
 
@@ -22,6 +23,10 @@ def seed(settings: Settings) -> None:
     for enterprise in plant.enterprises:
         if not Organisation.objects.filter(code=enterprise.code).exists():
             _enter(settings, plant, enterprise, operator)
+    first = Organisation.objects.filter(code=plant.enterprises[0].code).first()
+    if first is not None:
+        port = settings.simulator_base_port + SIMULATOR_PORTS
+        northbound.offer_all(first, port, port + 1)
     if operator is not None:
         business_demonstration.seed(ACTOR, operator)
 

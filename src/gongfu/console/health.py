@@ -24,6 +24,7 @@ TASKS = {
     "resolver": _("Answers about identifiers over the Handle protocol"),
     "worker": _("Background jobs; sends configuration to gateways"),
     "gateway": _("Talks to the devices"),
+    "northbound": _("Serves devices to other programs"),
     "web": _("This console and the API"),
     "simulate": _("The machines of the demonstration plant"),
 }

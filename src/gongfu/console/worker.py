@@ -31,6 +31,7 @@ def main(settings: Settings) -> None:
     from gongfu.identity.search.feeding import run as feed_search  # noqa: PLC0415
     from gongfu.kernel.tasks.worker import run_worker  # noqa: PLC0415
     from gongfu.platform.devices import sync  # noqa: PLC0415
+    from gongfu.platform.northbound import linking  # noqa: PLC0415
 
     health = ops.Health("worker", "bus")
     reconnected = asyncio.Event()
@@ -47,11 +48,15 @@ def main(settings: Settings) -> None:
         try:
             js = await bus.ensure(settings, client)
             await up()
-            leading = asyncio.create_task(lead(settings, client, open_store(settings.home), stopping))
+            beside = [
+                asyncio.create_task(lead(settings, client, open_store(settings.home), stopping)),
+                asyncio.create_task(linking.run(client, stopping)),
+            ]
             try:
                 await sync.run(js, stopping, reconnected)
             finally:
-                leading.cancel()
+                for task in beside:
+                    task.cancel()
         finally:
             await client.close()
 

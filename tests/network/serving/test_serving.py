@@ -24,8 +24,8 @@ from gongfu.network.drivers.s7.simulator import Point, S7Simulator
 from gongfu.network.drivers.sparkplug.wire import DataType, Metric, Payload, decode_payload, encode_payload
 from gongfu.network.gateway.asking import Failed
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
-from gongfu.network.serving.offers import BUCKET, WRITES, Offer, Permitted, WriteRequest
-from gongfu.network.serving.process import password, serve
+from gongfu.network.serving.offers import BUCKET, WRITES, Offer, Permitted, WriteRequest, password
+from gongfu.network.serving.process import serve
 from tests.network.nats import Bus, Plane, free_ports, plane, running_bus, running_gateway
 
 pytestmark = pytest.mark.node
@@ -103,7 +103,7 @@ async def until(look: Callable[[], Awaitable[T]], right: Callable[[T], bool], se
 async def opcua(settings: Settings, made: Offer, user: str = "acme", word: str = "") -> AsyncIterator[Client]:
     client = Client(f"opc.tcp://127.0.0.1:{made.opcua_port}/", timeout=10)
     client.set_user(user)
-    client.set_password(word or password(settings, "acme"))
+    client.set_password(word or password(settings.home, "acme"))
     async with client:
         yield client
 

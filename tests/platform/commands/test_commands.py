@@ -123,7 +123,7 @@ def setpoint(press: Device) -> Setpoint:
 def ask_for(setpoint: Setpoint, user: User, value: str, reason: str = "换模具") -> Command:
     command = Command(setpoint=setpoint, value=value, reason=reason, created_by=user)
     with transaction.atomic():
-        services.request(command, user)
+        services.request(command)
     command.refresh_from_db()
     return command
 

@@ -6,11 +6,13 @@ to one sees that there are others.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
 from gongfu.kernel.errors import GongfuError
+from gongfu.kernel.secrets import secret
 from gongfu.network.gateway.asking import Failed
 
 BUCKET = "northbound"
@@ -32,6 +34,11 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """Whether clients may ask for values to be written; each is checked as a command of a person is."""
     units: dict[str, int] = {}
     """Device number → Modbus unit; a unit is never given to another device."""
+
+
+def password(home: Path, org_code: str) -> str:
+    """What clients of the organisation's OPC UA server need; the user name is its code."""
+    return secret(home, f"northbound-{org_code}")
 
 
 class WriteRequest(msgspec.Struct, frozen=True, kw_only=True):

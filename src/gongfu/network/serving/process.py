@@ -11,9 +11,8 @@ import structlog
 
 from gongfu.kernel import bus, ops, process
 from gongfu.kernel.errors import GongfuError
-from gongfu.kernel.secrets import secret
 from gongfu.kernel.settings import Settings
-from gongfu.network.serving.offers import Offer
+from gongfu.network.serving.offers import Offer, password
 from gongfu.network.serving.plane import Estate, Plane
 
 _SETTLE = 0.3
@@ -37,11 +36,6 @@ class Outlet(Protocol):
 
     async def came(self, device: int, series: Sequence[int], estate: Estate) -> None:
         """Series of a device have new values."""
-
-
-def password(settings: Settings, org_code: str) -> str:
-    """What clients of the organisation's OPC UA server need; the user name is its code."""
-    return secret(settings.home, f"northbound-{org_code}")
 
 
 def main(settings: Settings) -> None:
@@ -181,7 +175,8 @@ class _Northbound:
         if offer.opcua_port:
             from gongfu.network.serving.opcua import OpcuaOutlet  # noqa: PLC0415 - 40 MB
 
-            made["opcua"] = OpcuaOutlet(self._settings, offer, password(self._settings, offer.org_code), self._plane)
+            word = password(self._settings.home, offer.org_code)
+            made["opcua"] = OpcuaOutlet(self._settings, offer, word, self._plane)
         if offer.modbus_port:
             from gongfu.network.serving.modbus import ModbusOutlet  # noqa: PLC0415
 

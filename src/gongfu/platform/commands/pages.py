@@ -33,7 +33,7 @@ def _save_command(command: Command, user: User, new: bool) -> None:
     del new
     if command.setpoint_id is None or not Setpoint.objects.visible_to(user).filter(pk=command.setpoint_id).exists():
         raise NotFound(mark("There is no set-point {pk}."), pk=command.setpoint_id)
-    services.request(command, user)
+    services.request(command)
 
 
 SETPOINTS: Resource[Setpoint] = Resource(

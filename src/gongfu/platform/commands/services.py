@@ -84,7 +84,7 @@ def setpoint_for(user: User, pk: int) -> Setpoint:
     return found
 
 
-def request(command: Command, user: User) -> None:
+def request(command: Command) -> None:
     """Save a new command; it is written after this transaction, or waits for a second person.
 
     Raises :class:`Invalid` for a value that can never be right, :class:`Conflict` when another one is on its way.
@@ -111,6 +111,29 @@ def request(command: Command, user: User) -> None:
     command.save()
     if not setpoint.second_person:
         transaction.on_commit(partial(carry_out, command.pk))
+
+
+def set_for_client(organisation: int, series: int, value: float | bool | str, by: str) -> str:
+    """Write ``value`` for a program that may write in the name of an organisation; returns the packed problem, if any.
+
+    The rules are those of :func:`request`. Raises :class:`NotFound` for a tag that has no set-point.
+    """
+    setpoint = Setpoint.objects.filter(tag_id=series, organisation_id=organisation).first()
+    if setpoint is None:
+        raise NotFound(
+            mark("This tag has no set-point: it may not be written."), remedy=mark("Add one in the console first.")
+        )
+    text = rules.said(bool(value) if setpoint.tag.kind == Tag.Kind.BOOLEAN else value)
+    command = Command(setpoint=setpoint, value=text, reason=by)
+    with transaction.atomic():
+        request(command)
+        audit.record(by, "create", command, after=audit.state(command))
+    command.refresh_from_db()
+    if command.state == State.CONFIRMED.value:
+        return ""
+    if command.state == State.PROPOSED.value:
+        return packed(Conflict(mark("A second person must agree before it is written.")))
+    return command.problem or f"unavailable: {command.state}"
 
 
 def on_agreed(sender: object, command: Command, **_: object) -> None:

@@ -1,0 +1,1 @@
+"""Offers: what an organisation's devices are served as, to programs of other makers."""

@@ -1,0 +1,95 @@
+"""The only door to offers: make one, tell the northbound process, decide over what clients want written."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from gongfu.kernel.accounts.models import Organisation
+from gongfu.kernel.errors import Conflict, GongfuError, Invalid, packed
+from gongfu.kernel.i18n import mark
+from gongfu.network.gateway.asking import Failed
+from gongfu.network.serving import offers
+from gongfu.network.serving.offers import Permitted, Verdict, WriteRequest
+from gongfu.platform.commands import services as commands
+from gongfu.platform.devices.models import Device
+from gongfu.platform.northbound.models import Offer
+
+MOST_UNITS = 247
+"""Modbus has units 1 to 247 (V1.02 over serial line §2.2); devices beyond that are served otherwise."""
+
+
+def prepare(offer: Offer) -> None:
+    """Check and save an offer; raises :class:`Invalid`, :class:`Conflict`."""
+    if offer.opcua_port is not None and offer.opcua_port == offer.modbus_port:
+        raise Invalid(
+            mark("Port {port} is named twice."), remedy=mark("Give each protocol a port."), port=offer.opcua_port
+        )
+    others = Offer.objects.exclude(pk=offer.pk)
+    if others.filter(organisation=offer.organisation).exists():
+        raise Conflict(
+            mark("{organisation} has an offer already."),
+            remedy=mark("Change that one."),
+            organisation=offer.organisation,
+        )
+    taken = {port for pair in others.values_list("opcua_port", "modbus_port") for port in pair if port}
+    for port in (offer.opcua_port, offer.modbus_port):
+        if port in taken:
+            raise Conflict(
+                mark("Port {port} is used by another offer."), remedy=mark("Choose another port."), port=port
+            )
+    offer.save()
+
+
+def offer_all(organisation: Organisation, opcua_port: int, modbus_port: int) -> Offer:
+    """An offer in every protocol, with writing; what the demonstration begins with. An existing one is kept."""
+    found = Offer.objects.filter(organisation=organisation).first()
+    if found is None:
+        found = Offer(
+            organisation=organisation, opcua_port=opcua_port, modbus_port=modbus_port, sparkplug=True, writes=True
+        )
+        prepare(found)
+    return found
+
+
+def wanted() -> dict[int, offers.Offer]:
+    """What the northbound process is to serve, by organisation; devices without a Modbus unit get one."""
+    found: dict[int, offers.Offer] = {}
+    with transaction.atomic():
+        for offer in Offer.objects.select_related("organisation"):
+            _allot(offer)
+            found[offer.organisation_id] = offers.Offer(
+                org=offer.organisation_id,
+                org_code=offer.organisation.code,
+                opcua_port=offer.opcua_port or 0,
+                modbus_port=offer.modbus_port or 0,
+                sparkplug=offer.sparkplug,
+                writes=offer.writes,
+                units=offer.units,
+            )
+    return found
+
+
+def decide(wish: WriteRequest) -> Verdict:
+    """Have a client's value written as a command of a person would be, and say what became of it."""
+    try:
+        offer = Offer.objects.filter(organisation_id=wish.org, writes=True).first()
+        if offer is None:
+            return Failed(problem="forbidden: Writing is not offered.")
+        problem = commands.set_for_client(wish.org, wish.series, wish.value, wish.by)
+    except GongfuError as error:
+        problem = packed(error, 1000)
+    return Failed(problem=problem) if problem else Permitted()
+
+
+def _allot(offer: Offer) -> None:
+    if offer.modbus_port is None:
+        return
+    devices = Device.objects.filter(organisation_id=offer.organisation_id).order_by("pk").values_list("pk", flat=True)
+    new = [pk for pk in devices if str(pk) not in offer.units]
+    used = len(offer.units)
+    for unit, pk in enumerate(new, used + 1):
+        if unit > MOST_UNITS:
+            break
+        offer.units[str(pk)] = unit
+    if len(offer.units) != used:
+        offer.save(update_fields=["units"])
