@@ -31,6 +31,11 @@ def _not_stopping() -> None:
     tasks.stopping.clear()
 
 
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "SIZE", 1_000)
+
+
 def sheet(count: int, start: int = 0) -> bytes:
     rows = "".join(f"SN{n:06d},泵 {n},XK-{n % 9}\n" for n in range(start, start + count))
     return f"标识,名称,型号\n{rows}".encode()
@@ -206,6 +211,33 @@ def test_killed_anywhere_it_goes_on_and_counts_every_row_once(
     assert (made.accepted, made.refused, made.position) == (2_400, 2, 2_402)
     assert own_store.count("88.118.1") == {"register": 2_400, "update": 2_500, "delete": 100}[operation]
     assert [row[0] for row in refused(client, made)[1:]] == ["2402", "2403"]
+
+
+def test_a_batch_that_an_older_program_began_goes_on_with_its_rows(
+    li: User, own_store: IdentifierStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in(li)
+    made = upload(client, sheet(2_500))
+    start(client, made)
+    commit = batches.commit
+
+    def dies(store: IdentifierStore, batch: batches.Batch, *, actor: str) -> None:
+        commit(store, batch, actor=actor)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batches, "commit", dies)
+    with pytest.raises(KeyboardInterrupt):
+        running.run(made.pk, lambda *_: None)
+    made.refresh_from_db()
+    assert made.intent["rows"] == 1_000
+    del made.intent["rows"]  # it did not write down how many, and took a thousand
+    made.save()
+    monkeypatch.setattr(batches, "commit", commit)
+    monkeypatch.setattr(batches, "SIZE", 5_000)
+    running.run(made.pk, lambda *_: None)
+    made.refresh_from_db()
+    assert (made.accepted, made.refused, made.position) == (2_500, 0, 2_500)
+    assert own_store.count("88.118.1") == 2_500
 
 
 def test_of_two_runs_at_once_only_the_later_gets_on(li: User, own_store: IdentifierStore) -> None:

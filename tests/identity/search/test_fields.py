@@ -19,6 +19,7 @@ from gongfu.identity.handle.wire import Value
 from gongfu.identity.registry import services as registry
 from gongfu.identity.registry.models import Prefix
 from gongfu.identity.registry.store import IdentifierStore
+from gongfu.identity.search import scoping
 from gongfu.identity.search.feeding import Feeder
 from gongfu.identity.search.models import IndexedPrefix
 from gongfu.kernel.accounts.models import Organisation, User
@@ -164,9 +165,17 @@ def today(monkeypatch: pytest.MonkeyPatch) -> list[dt.datetime]:
     return held
 
 
+@pytest.mark.parametrize("few", [200, 0])  # prefixes named to the store; beyond that organisations alone
 def test_a_partner_finds_by_what_partners_may_read_and_by_nothing_else(
-    machines: Feeder, granted: Grant, wang: User, li: User, today: list[dt.datetime]
+    machines: Feeder,
+    granted: Grant,
+    wang: User,
+    li: User,
+    today: list[dt.datetime],
+    few: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(scoping, "FEW", few)
     assert fed(machines) == 2, "the prefix is read anew"
     partner, owner = signed_in(wang), signed_in(li)
     assert found(partner, q="VMC") == {"1/MILL", "2/MILL"}

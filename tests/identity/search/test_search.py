@@ -14,7 +14,7 @@ from gongfu.identity.handle.wire import Value
 from gongfu.identity.registry.models import Prefix
 from gongfu.identity.registry.records import Record
 from gongfu.identity.registry.store import IdentifierStore
-from gongfu.identity.search import feeding, queries, services
+from gongfu.identity.search import feeding, queries, scoping, services
 from gongfu.identity.search.feeding import Feeder
 from gongfu.identity.search.models import IndexedPrefix
 from gongfu.kernel.accounts.models import User
@@ -66,9 +66,17 @@ def test_identifiers_are_found_by_word_field_type_and_time(filled: IdentifierSto
     assert found(client, q="nothing") == []
 
 
+@pytest.mark.parametrize("few", [200, 0])
 def test_what_belongs_to_others_is_not_found(
-    filled: IdentifierStore, feeder: Feeder, wang: User, root: User, plants: Plants
+    filled: IdentifierStore,
+    feeder: Feeder,
+    wang: User,
+    root: User,
+    plants: Plants,
+    few: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(scoping, "FEW", few)
     fed(feeder)
     assert found(signed_in(wang), q="循环") == ["88.118.2/CNC-01"]
     assert found(signed_in(wang), q="循环", organisation=plants[0].pk) == []

@@ -19,7 +19,7 @@ from gongfu.identity.registry.store import IdentifierStore
 from gongfu.kernel.errors import Conflict, GongfuError
 from gongfu.kernel.i18n import mark
 
-SIZE = 1_000
+SIZE = 5_000
 """Rows that go to the store together."""
 
 

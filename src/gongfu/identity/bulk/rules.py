@@ -24,6 +24,7 @@ from gongfu.kernel.i18n import mark
 MAX_TARGETS = 100
 """Columns that may become values."""
 _LARGEST = MAX_MESSAGE - 8192  # octets of the values of one record, with room for what an answer needs besides
+_REMEMBERED = 1_000  # different values of one column
 _OVERHEAD = 32  # octets a value takes besides type and data
 _TYPE = re.compile(r"[A-Za-z0-9_.\-/一-鿿]{1,64}")
 _PLACE = re.compile(r"\{([^{}]*)\}")
@@ -145,13 +146,14 @@ class Builder:
         self._place = {name: place for place, name in enumerate(header)}
         self._mint = _compile(plan.rule, self._place) if plan.rule else None
         free = FIRST_FREE
-        self._targets: list[tuple[int, int, str, Permission]] = []
+        self._targets: list[tuple[int, dict[str, Value], Value]] = []
         for target in plan.targets:
             index = _STANDARD.get(target.type, 0)
             if not index:
                 index, free = free, free + 1
             permissions = _ADMINISTRATORS | Permission.PUBLIC_READ if target.public else _ADMINISTRATORS
-            self._targets.append((self._place[target.column], index, target.type, permissions))
+            empty = Value(index, target.type, b"", plan.ttl, timestamp=now, permissions=permissions)
+            self._targets.append((self._place[target.column], {}, empty))
 
     def handle(self, row: int, cells: Sequence[str]) -> Handle | Problem:
         """The identifier that row number ``row`` is about."""
@@ -189,12 +191,23 @@ class Builder:
         """The values of row number ``row``; empty cells are left out."""
         made = []
         size = 0
-        for place, index, kind, permissions in self._targets:
+        for place, known, empty in self._targets:
             text = cells[place].strip()
             if text:
-                data = text.encode()
-                size += len(data) + len(kind) + _OVERHEAD
-                made.append(Value(index, kind, data, self._plan.ttl, timestamp=self._now, permissions=permissions))
+                value = known.get(text)
+                if value is None:
+                    value = Value(
+                        empty.index,
+                        empty.type,
+                        text.encode(),
+                        empty.ttl,
+                        timestamp=self._now,
+                        permissions=empty.permissions,
+                    )
+                    if len(known) < _REMEMBERED:  # most columns say the same thing again and again
+                        known[text] = value
+                size += len(value.data) + len(value.type) + _OVERHEAD
+                made.append(value)
         if not made:
             return Problem(row, "", "", Invalid(mark("No cell of the row holds a value.")))
         if size > _LARGEST:

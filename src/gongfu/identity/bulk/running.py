@@ -38,6 +38,8 @@ class _Intent(msgspec.Struct, frozen=True):
     """Numbers of the rows that are not in the batch."""
     report: int
     """Size of the report with those rows."""
+    rows: int = 1_000
+    """How many rows were taken for the batch; a thousand before that was written down."""
 
 
 def folder(made: Import) -> Path:
@@ -80,7 +82,7 @@ def run(key: int, report_progress: Callable[[float, int, int], None]) -> None:
     plan, found = plan_of(made), table_of(made)
     work = _Work(made, plan, Builder(plan, found.header, now=made.moment), registry.store(), run_name)
     rows = table.rows(data_path(made), found, skip=made.position)
-    while batch := list(islice(rows, batches.SIZE)):
+    while batch := list(islice(rows, work.size)):
         _check_right(made)
         work.do(batch)
         report_progress(100 * made.position / max(1, made.rows), made.position, made.rows)
@@ -96,6 +98,11 @@ class _Work:
         self.builder = builder
         self.store = store
         self.run_name = run_name
+
+    @property
+    def size(self) -> int:
+        """Rows of the next batch: as many as were taken for it when it was begun before."""
+        return msgspec.convert(self.made.intent, _Intent).rows if self.made.intent else batches.SIZE
 
     def do(self, rows: Rows) -> None:
         """The next rows, begun before or not."""
@@ -139,7 +146,7 @@ class _Work:
     def _prepare(self, rows: Rows) -> tuple[Batch, int]:
         batch = batches.examine(self.store, self.builder, self.plan, rows, self.made.moment)
         size = report.append(report_path(self.made), self.made.report_size, batch.problems)
-        intent = _Intent([problem.row for problem in batch.problems], size)
+        intent = _Intent([problem.row for problem in batch.problems], size, len(rows))
         self.save(intent=msgspec.to_builtins(intent))
         return batch, size
 

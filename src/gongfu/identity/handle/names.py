@@ -57,7 +57,7 @@ def parse(text: str) -> Handle:
             handle=text,
         )
     parse_prefix(prefix)
-    if any(unicodedata.category(letter) in _INVISIBLE for letter in suffix) or suffix != suffix.strip():
+    if (not suffix.isprintable() and _has_invisible(suffix)) or suffix != suffix.strip():
         raise BadHandle(
             mark("{handle} holds characters that cannot be seen."),
             remedy=mark("Remove control characters and spaces at the ends."),
@@ -71,6 +71,11 @@ def parse(text: str) -> Handle:
             limit=MAX_LENGTH,
         )
     return Handle(prefix, suffix)
+
+
+def _has_invisible(text: str) -> bool:
+    """Also spaces other than the usual one are not *printable*, but can be seen."""
+    return any(unicodedata.category(letter) in _INVISIBLE for letter in text)
 
 
 def parse_prefix(text: str) -> str:

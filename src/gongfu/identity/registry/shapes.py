@@ -86,6 +86,11 @@ class Shape(msgspec.Struct, frozen=True, array_like=True):
         """Columns with octets of their own."""
         return sum(column.kind is Kind.OWN for column in self.columns)
 
+    def saved(self, suffix: int) -> int:
+        """Octets that a record with so long a suffix need not keep."""
+        kept = sum(len(column.left) + len(column.right) for column in self.columns)
+        return kept - self.own + suffix * sum(column.kind is Kind.SUFFIX for column in self.columns)
+
     def fit(self, row: Row) -> bytes | None:
         """What ``row`` keeps in this shape; None when it is of another shape."""
         parts = [row.head]

@@ -175,13 +175,15 @@ class Writing:
                     self._txn.put(frame, numbers, db=self._table.frames)
                 return stored
         stored = []
+        tried = self._tightest_first(numbers, kindred.rows[0])
         for row in kindred.rows:
-            fitting = self._fitting(numbers, row)
+            fitting = next((number + body for number, shape in tried if (body := shape.fit(row)) is not None), None)
             if fitting is None:
                 full = len(numbers) // _WIDTH >= _MOST_SHAPES
                 shape = kindred.loose(None if full else row)
                 number = self._number(numbers, shape) or self._add(shape)
                 numbers += number
+                tried = self._tightest_first(numbers, row)
                 body = shape.fit(row)
                 assert body is not None
                 fitting = number + body
@@ -190,15 +192,11 @@ class Writing:
             self._txn.put(frame, numbers, db=self._table.frames)
         return stored
 
-    def _fitting(self, numbers: bytes, row: Row) -> bytes | None:
-        """What is stored for ``row`` in the tightest of these shapes; None when it fits none of them."""
-        best: bytes | None = None
-        for start in range(0, len(numbers), _WIDTH):
-            number = numbers[start : start + _WIDTH]
-            body = self._shape(number).shape.fit(row)
-            if body is not None and (best is None or len(body) < len(best) - _WIDTH):
-                best = number + body
-        return best
+    def _tightest_first(self, numbers: bytes, row: Row) -> list[tuple[bytes, Shape]]:
+        """These shapes, the one first in which a record like ``row`` takes least if it fits."""
+        found = [numbers[start : start + _WIDTH] for start in range(0, len(numbers), _WIDTH)]
+        shapes = [(number, self._shape(number).shape) for number in dict.fromkeys(found)]
+        return sorted(shapes, key=lambda pair: -pair[1].saved(len(row.suffix)))
 
     def _number(self, numbers: bytes, shape: Shape) -> bytes | None:
         """The number of ``shape`` if it is there and among ``numbers``."""

@@ -5,10 +5,14 @@ Conflict     ├── HandleExists 101    ├── ValueExists 201       ├�
 Invalid      └── BadValue 202
 Forbidden    ├── NotOffered 5
              ├── NotAdministrator 400  ├── NotPermitted 401    ├── AuthenticationNeeded 402 └── AuthenticationFailed 403
+             └── TooManyFailures 403
+
+``PrefixSuspended`` is the registry's own: whoever registers, over whichever door, is refused with the same.
 """
 
 from __future__ import annotations
 
+from gongfu.identity.registry.errors import PrefixSuspended as PrefixSuspended
 from gongfu.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 
 
@@ -50,13 +54,6 @@ class TooManyIdentifiers(Conflict):
     handle_code = 604
 
 
-class PrefixSuspended(Conflict):
-    """The prefix is out of service: nothing is registered under it."""
-
-    code = "prefix_suspended"
-    handle_code = 605
-
-
 class BadValue(Invalid):
     """A value that cannot be stored."""
 
@@ -87,6 +84,18 @@ class AuthenticationFailed(Forbidden):
     """The proof is wrong."""
 
     code = "authentication_failed"
+    handle_code = 403
+
+
+class WrongProof(AuthenticationFailed):
+    """A signature that can be read and is not that of the key."""
+
+
+class TooManyFailures(Forbidden):
+    """There were so many wrong proofs that one has to wait ``values["seconds"]``."""
+
+    code = "too_many_failures"
+    http_status = 429
     handle_code = 403
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.models import QuerySet
 
@@ -28,6 +28,8 @@ class Scope:
     """Other organisations' prefixes, with their owners."""
     names: list[str] | None
     """Every prefix that counts; None when they are many and nothing narrows them: ``orgs`` says it."""
+    holders: dict[str, int | None] = field(default_factory=dict)
+    """Who holds the prefixes that were asked about so far; None: nobody whose identifiers may be looked at."""
 
     @property
     def conditions(self) -> dict[str, Value]:
@@ -52,7 +54,11 @@ class Scope:
         return {(a, prefix) for a, prefix in found if prefix in (held if a == OWNER else self.granted)}
 
     def _held(self, names: Collection[str]) -> dict[str, int]:
-        return dict(self.own.filter(name__in=list(names)).values_list("name", "organisation_id"))
+        unknown = [name for name in names if name not in self.holders]
+        if unknown:
+            self.holders.update(dict.fromkeys(unknown))
+            self.holders.update(self.own.filter(name__in=unknown).values_list("name", "organisation_id"))
+        return {name: owner for name in names if (owner := self.holders[name]) is not None}
 
 
 def scope_of(

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Count, Q
 
 from gongfu.identity.business import classes
 from gongfu.identity.business.fields import TEMPLATE_TYPE
@@ -138,8 +139,9 @@ def progress() -> Progress:
     """How far the index is behind the identifiers themselves."""
     store = registry.store()
     cursor = store.cursor(feeding.CURSOR)
-    waiting = IndexedPrefix.objects.filter(complete=False).count()
-    if not IndexedPrefix.objects.exists():
+    known = IndexedPrefix.objects.aggregate(all=Count("pk"), waiting=Count("pk", filter=Q(complete=False)))
+    waiting = int(known["waiting"])
+    if not known["all"]:
         return Progress(0, Prefix.objects.count(), None)
     behind = max(0, store.last_change() - cursor)
     oldest = store.changes(cursor, 1) if behind else []

@@ -17,7 +17,7 @@ from gongfu.identity.handle.codes import ResponseCode
 from gongfu.identity.handle.errors import BadHandle, Malformed
 from gongfu.identity.resolver.administration import MAX_LIST, Administration
 from gongfu.identity.resolver.counters import Counters, Transport
-from gongfu.identity.resolver.errors import AuthenticationNeeded
+from gongfu.identity.resolver.errors import AuthenticationNeeded, TooManyFailures
 from gongfu.identity.resolver.http import values as value_json
 from gongfu.identity.resolver.http.answers import ANY_ORIGIN, HANDLES, Answer, path_handle, refusal, respond
 from gongfu.identity.resolver.http.authentication import Authenticator, Caller
@@ -146,7 +146,7 @@ class HandleApi:
         response = respond(answer, status=200 if code is ResponseCode.VALUES_NOT_FOUND and reading else 0)
         if isinstance(error, AuthenticationNeeded):
             response.headers += challenge(self._sessions)
-        return response
+        return waiting(error, response) if isinstance(error, TooManyFailures) else response
 
     def _get(self, request: Request, handle: str, caller: Caller) -> Response:
         asked = Parameters(request.query)
@@ -250,6 +250,13 @@ def challenge(sessions: Sessions) -> list[tuple[str, str]]:
         basic,
         ("WWW-Authenticate", f'Handle version="0", realm="handle", sessionId="{session.id}", nonce="{nonce}"'),
     ]
+
+
+def waiting(error: TooManyFailures, response: Response) -> Response:
+    """``response`` as 429, saying when to come back (RFC 6585 §4)."""
+    response.status = error.http_status
+    response.headers.append(("Retry-After", str(error.values["seconds"])))
+    return response
 
 
 def not_allowed(allowed: str, request: Request) -> Response:

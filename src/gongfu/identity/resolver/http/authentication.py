@@ -24,9 +24,10 @@ from gongfu.identity.handle.wire import Reference, Value
 from gongfu.identity.handle.wire.reader import U32, encode_counted, encode_text
 from gongfu.identity.resolver.administration import Administrator
 from gongfu.identity.resolver.authority import Authority
-from gongfu.identity.resolver.errors import AuthenticationFailed, AuthenticationNeeded
+from gongfu.identity.resolver.errors import AuthenticationFailed, AuthenticationNeeded, WrongProof
 from gongfu.identity.resolver.http.messages import Request
 from gongfu.identity.resolver.http.sessions import Session, Sessions
+from gongfu.identity.resolver.http.throttle import Throttle
 from gongfu.kernel.errors import GongfuError
 from gongfu.kernel.i18n import mark
 
@@ -77,15 +78,16 @@ class Caller:
 class Authenticator:
     """Finds out who sends a request; waits for the disk, or for another node that knows the key."""
 
-    def __init__(self, authority: Authority, sessions: Sessions) -> None:
+    def __init__(self, authority: Authority, sessions: Sessions, throttle: Throttle) -> None:
         self._authority = authority
         self._sessions = sessions
+        self._throttle = throttle
 
     def caller(self, request: Request, further: Claim | None = None) -> Caller:
         """``further`` is a claim that came in the body.
 
         Raises :class:`AuthenticationNeeded` (402) for a session that is over or secrets over plain HTTP,
-        :class:`AuthenticationFailed` (403) for a wrong proof.
+        :class:`AuthenticationFailed` (403) for a wrong proof, :class:`TooManyFailures` (429) after several.
         """
         header = request.headers.get(b"authorization", b"").decode("latin-1").strip()
         scheme, _, rest = header.partition(" ")
@@ -100,7 +102,7 @@ class Authenticator:
         if claim.proving:
             if session is None:
                 raise AuthenticationNeeded(mark("Make a session first: POST /api/sessions."))
-            who = self.prove(claim, session.nonce)
+            who = self.prove(request, claim, session.nonce)
             return Caller(who, self._sessions.sign_in(session, who))
         if session is not None and session.who is not None:
             return Caller(session.who, session)
@@ -110,12 +112,20 @@ class Authenticator:
             raise AuthenticationNeeded(mark("No client certificate came with the connection; it takes HTTPS."))
         return Caller(None, session)
 
-    def prove(self, claim: Claim, nonce: bytes) -> Administrator:
-        """Who ``claim`` proves to be with its signature over ``nonce``; raises :class:`AuthenticationFailed`."""
-        who = self.verify(claim, nonce)
-        if who is None:
-            raise _failed(mark("The signature is not that of {who}."), who=claim.id[:300])
-        return who
+    def prove(self, request: Request, claim: Claim, nonce: bytes) -> Administrator:
+        """Who ``claim`` proves to be with its signature over ``nonce``.
+
+        Raises :class:`WrongProof`, :class:`AuthenticationFailed` when it is malformed, :class:`TooManyFailures`.
+        """
+        try:
+            claimed = parse_reference(claim.id)
+        except (ValueError, GongfuError) as error:
+            raise _failed(mark("The proof is malformed.")) from error
+        with self._throttle.attempt(request.peer, claimed):
+            who = self.verify(claim, nonce)
+            if who is None:
+                raise WrongProof(mark("The signature is not that of {who}."), who=claim.id[:300])
+            return who
 
     def verify(self, claim: Claim, nonce: bytes) -> Administrator | None:
         """The same, None when the signature is wrong; raises :class:`AuthenticationFailed` when it is malformed."""
@@ -157,7 +167,8 @@ class Authenticator:
             raise _failed(mark("The user name has to be index:handle, percent-encoded.")) from error
         if not colon:
             raise _failed(mark("The user name has to be index:handle, percent-encoded."))
-        return self._authority.authenticate_secret(who, secret)
+        with self._throttle.attempt(request.peer, who):
+            return self._authority.authenticate_secret(who, secret)
 
     def _certificate(self, der: bytes) -> Administrator:
         """TLS has proved that the client holds the certificate's key; whose it is, his HS_PUBKEY says."""

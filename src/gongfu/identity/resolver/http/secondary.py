@@ -19,10 +19,11 @@ from gongfu.identity.handle.admin_record import parse_reference
 from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.handle.wire import Value
 from gongfu.identity.resolver.administration import Administration, Administrator
-from gongfu.identity.resolver.errors import AuthenticationNeeded, BadValue
-from gongfu.identity.resolver.http.api import Parameters, not_allowed
+from gongfu.identity.resolver.errors import AuthenticationNeeded, BadValue, TooManyFailures
+from gongfu.identity.resolver.http.api import Parameters, not_allowed, waiting
 from gongfu.identity.resolver.http.messages import Request, Response
 from gongfu.identity.resolver.http.sessions import TOKEN_LIFETIME, Sessions
+from gongfu.identity.resolver.http.throttle import Throttle
 from gongfu.kernel.errors import GongfuError, Unavailable
 from gongfu.kernel.i18n import mark, translate
 
@@ -104,9 +105,10 @@ class Envelope(msgspec.Struct, frozen=True):
 class SecondaryApi:
     """Answers these addresses; waits for the disk."""
 
-    def __init__(self, administration: Administration, sessions: Sessions) -> None:
+    def __init__(self, administration: Administration, sessions: Sessions, throttle: Throttle) -> None:
         self._administration = administration
         self._sessions = sessions
+        self._throttle = throttle
 
     def answer(self, request: Request) -> Response:
         """The answer to a request whose path begins with one of the addresses."""
@@ -119,6 +121,8 @@ class SecondaryApi:
             return work(request, bearer(request, self._sessions))
         except AuthenticationNeeded as error:
             return _response(error.text(_LANGUAGE), _FAILED, None, status=401)
+        except TooManyFailures as error:
+            return waiting(error, _response(said(error), _FAILED, None))
         except GongfuError as error:
             return _response(said(error), _FAILED, None)
 
@@ -139,7 +143,9 @@ class SecondaryApi:
                 mark("A secret key is not accepted over plain HTTP from another machine."), remedy=mark("Use HTTPS.")
             )
         login = read(request.body, Login)
-        who = self._administration.authenticate_secret(parse_reference(login.username), login.password.encode())
+        claimed = parse_reference(login.username)
+        with self._throttle.attempt(request.peer, claimed):
+            who = self._administration.authenticate_secret(claimed, login.password.encode())
         return _success({"token": self._sessions.sign_in(self._sessions.create(), who, TOKEN_LIFETIME).id})
 
     def _detail(self, request: Request, who: Administrator) -> Response:

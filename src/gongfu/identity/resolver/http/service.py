@@ -24,6 +24,7 @@ from gongfu.identity.resolver.http.connection import HttpServer
 from gongfu.identity.resolver.http.messages import Request, Response
 from gongfu.identity.resolver.http.search import Search
 from gongfu.identity.resolver.http.sessions import Sessions
+from gongfu.identity.resolver.http.throttle import Throttle
 from gongfu.identity.resolver.http.tls import Tls
 from gongfu.kernel.errors import GongfuError
 from gongfu.kernel.i18n import mark
@@ -49,13 +50,14 @@ class HttpService:
         self._counters = counters
         self._node_prefix = node_prefix
         self._sessions = Sessions(home)
-        self._authenticator = Authenticator(administration.authority, self._sessions)
+        throttle = Throttle()
+        self._authenticator = Authenticator(administration.authority, self._sessions, throttle)
         self._api = HandleApi(administration, self._authenticator, self._sessions, store.count, counters)
         self._signing_in = signing_in.SigningIn(
             self._authenticator, self._sessions, lambda: keys.node_key(home), self._api.refused
         )
         self._search = Search(store, administration.authority)
-        self._secondary = secondary.SecondaryApi(administration, self._sessions)
+        self._secondary = secondary.SecondaryApi(administration, self._sessions, throttle)
         self._enterprise = enterprise.EnterpriseApi(administration, self._sessions)
         self._server = HttpServer(Quick(store, counters), self.answer, _unreadable, tls=tls)
 

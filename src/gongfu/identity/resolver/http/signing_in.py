@@ -17,6 +17,7 @@ from gongfu.identity.handle.admin_record import parse_reference
 from gongfu.identity.handle.codes import VERSION, ResponseCode
 from gongfu.identity.handle.errors import Malformed
 from gongfu.identity.handle.wire import Reference
+from gongfu.identity.resolver.errors import WrongProof
 from gongfu.identity.resolver.http.answers import Answer, path_handle, respond
 from gongfu.identity.resolver.http.api import Parameters, challenge, not_allowed
 from gongfu.identity.resolver.http.authentication import Authenticator, Caller, Claim, claim_from
@@ -83,12 +84,20 @@ class SigningIn:
                 raise Malformed(mark("Name one index."))
             who = Reference(who.handle, who.index or indexes[0])
             claim = claim_from({**dict(asked.pairs()), "type": "HS_SECKEY", "id": f"{who.index}:{who.handle}"})
-            found = self._authenticator.verify(claim, from_base64(asked.one("nonce") or ""))
+            found = self._verified(request, claim, from_base64(asked.one("nonce") or ""))
         except (ValueError, binascii.Error):
             return self._refused(Malformed(mark("The proof is malformed.")))
         except GongfuError as error:
             return self._refused(error)
-        return respond(Answer(ResponseCode.SUCCESS, handle=who.handle, verification_result=found is not None))
+        return respond(Answer(ResponseCode.SUCCESS, handle=who.handle, verification_result=found))
+
+    def _verified(self, request: Request, claim: Claim, nonce: bytes) -> bool:
+        """Who asks may be guessing: a wrong proof counts as a failure to sign in."""
+        try:
+            self._authenticator.prove(request, claim, nonce)
+        except WrongProof:
+            return False
+        return True
 
     def _create(self, request: Request, claim: Claim) -> Response:
         caller = (
