@@ -90,7 +90,7 @@ def test_wrong_options_are_named_with_what_is_allowed(options: dict[str, str | f
 
 def test_an_unknown_driver_is_named_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    with pytest.raises(BadConfiguration, match=r"no driver telepathy\. Use one of: modbus, mqtt, opcua, s7, sparkplug"):
+    with pytest.raises(BadConfiguration, match=r"no driver telepathy\. Use one of: .*modbus.*s7"):
         registry.manifest("telepathy")
 
 
