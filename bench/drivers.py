@@ -23,6 +23,7 @@ import uvloop
 from asyncua import Client, ua
 from drivers_plc import bare_logix, bare_melsec, logix_server, melsec_server
 from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.framer import FramerType
 from snap7 import AsyncClient
 from snap7.type import Area
 from snap7.util import get_real
@@ -34,6 +35,7 @@ from gongfu.network.drivers.melsec import driver as _melsec  # noqa: F401
 from gongfu.network.drivers.modbus import driver as _modbus  # noqa: F401 loads modbus.driver
 from gongfu.network.drivers.modbus.simulator import ModbusSimulator
 from gongfu.network.drivers.modbus.simulator import Point as ModbusPoint
+from gongfu.network.drivers.modbus.wire import Framing
 from gongfu.network.drivers.opcua import driver as _opcua  # noqa: F401
 from gongfu.network.drivers.opcua.simulator import OpcuaSimulator
 from gongfu.network.drivers.opcua.simulator import Point as OpcuaPoint
@@ -115,6 +117,7 @@ def compare(seconds: float = 2.0) -> list[Comparison]:
     found = []
     for protocol, library, run, config in (
         ("modbus", _bare_modbus, modbus.driver.run, _modbus_device),
+        ("modbus_rtu", _bare_modbus_rtu, modbus.driver.run, _modbus_rtu_device),
         ("s7", _bare_s7, s7.driver.run, _s7_device),
         ("opcua", _bare_opcua, opcua.driver.run, _opcua_device),
         ("melsec", _bare_melsec, melsec.driver.run, _melsec_device),
@@ -150,6 +153,11 @@ def _modbus_device(port: int) -> DeviceConfig:
     return _device("modbus", lambda i: f"holding:{2 * i}:float32", WITHOUT_PAUSE, host="127.0.0.1", port=port)
 
 
+def _modbus_rtu_device(port: int) -> DeviceConfig:
+    there = {"transport": "rtu-over-tcp", "host": "127.0.0.1", "port": port}
+    return _device("modbus", lambda i: f"holding:{2 * i}:float32", WITHOUT_PAUSE, **there)
+
+
 def _s7_device(port: int) -> DeviceConfig:
     return _device("s7", lambda i: f"DB1.DBD{4 * i}:real", WITHOUT_PAUSE, host="127.0.0.1", port=port)
 
@@ -176,8 +184,12 @@ async def _bare_ethernetip(port: int, seconds: float) -> Rate:
     return watch.rate(await bare_logix(port, TAGS, lambda: watch.seconds < seconds))
 
 
-async def _bare_modbus(port: int, seconds: float) -> Rate:
-    async with AsyncModbusTcpClient("127.0.0.1", port=port) as client:
+async def _bare_modbus_rtu(port: int, seconds: float) -> Rate:
+    return await _bare_modbus(port, seconds, FramerType.RTU)
+
+
+async def _bare_modbus(port: int, seconds: float, framer: FramerType = FramerType.SOCKET) -> Rate:
+    async with AsyncModbusTcpClient("127.0.0.1", port=port, framer=framer) as client:
         count, watch = 0, _Stopwatch()
         while watch.seconds < seconds:
             registers = (await client.read_holding_registers(0, count=2 * TAGS)).registers
@@ -238,9 +250,10 @@ def _serve(protocol: str, control: Connection) -> None:
 async def _serve_until_told(protocol: str, control: Connection) -> None:
     stopped = asyncio.create_task(asyncio.to_thread(control.recv))
     match protocol:
-        case "modbus":
+        case "modbus" | "modbus_rtu":
             points = [ModbusPoint(f"t{i}", f"holding:{2 * i}:float32", i) for i in range(TAGS)]
-            async with ModbusSimulator("127.0.0.1", 0, points) as plant:
+            framing = Framing.RTU if protocol == "modbus_rtu" else None
+            async with ModbusSimulator("127.0.0.1", 0, points, framing=framing) as plant:
                 control.send(plant.port)
                 await stopped
         case "s7":

@@ -172,6 +172,29 @@ async def test_what_arrives_between_two_requests_is_no_answer(recorder, running)
     assert {sample.value for sample in recorder.samples} == {7.5}
 
 
+@pytest.mark.parametrize("framing", Framing)
+async def test_answers_that_are_late_all_the_time_never_change_places(recorder, framing) -> None:
+    points = [Point(f"r{offset}", f"holding:{offset}", offset) for offset in range(0, 100, 10)]
+    tags = [TagConfig(series=offset, name=f"r{offset}", address=f"holding:{offset}") for offset in range(0, 100, 10)]
+    async with plant(framing, points) as (units, cable):
+        config = device(cable.line, tags, transport=framing.value, timeout=0.2, gap=0)
+        for delay in (0.3, 0.25, 0.0, 0.0):  # more than the time limit: each answer meets a later question
+            units.set_delay(delay)
+            for _ in range(3):
+                if delay:
+                    with pytest.raises(DeviceUnavailable):
+                        await driver.run(config, recorder)
+        reading = asyncio.create_task(driver.run(config, recorder))
+        await asyncio.wait([reading], timeout=0.05)
+        count = len(recorder.batches)
+        if reading.done():
+            reading = asyncio.create_task(driver.run(config, recorder))
+        await recorder.until(lambda: len(recorder.batches) > count + 1)
+        reading.cancel()
+        await asyncio.wait([reading])
+    assert all(sample.value == sample.series for sample in recorder.samples)
+
+
 async def test_units_share_a_line_and_a_dead_one_does_not_starve_the_living(recorder, running) -> None:
     async with plant() as (units, cable):
         units.ignore_unit(3)

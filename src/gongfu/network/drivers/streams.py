@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import threading
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -19,6 +20,8 @@ import serial  # type: ignore[import-untyped]
 _CHUNK = 4096
 _FULL = 256 * 1024
 """Bytes that nobody has fetched after which the sender has to wait."""
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+"""A peer that has gone without a word is noticed after a minute, also by who only listens (RFC 1122 §4.2.3.6)."""
 _PARITIES = {"none": "N", "even": "E", "odd": "O"}
 PARITIES = tuple(_PARITIES)
 
@@ -121,6 +124,12 @@ class SocketProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in _KEEP_ALIVE.items():
+                if hasattr(socket, option):
+                    connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
         self.stream.attached(self)
 
     def data_received(self, data: bytes) -> None:

@@ -13,6 +13,7 @@ from pymodbus.pdu import DecodePDU, ModbusPDU
 from pymodbus.pdu.register_message import ReadHoldingRegistersRequest
 
 from gongfu.network.drivers.modbus import wire
+from gongfu.network.drivers.modbus.owed import Owed
 from gongfu.network.drivers.modbus.place import Place
 from gongfu.network.drivers.streams import Stream, open_line, open_socket
 
@@ -32,7 +33,9 @@ class Silent(Exception):
 class Line:
     """A line that is open. One exchange at a time: the caller sees to that."""
 
-    def __init__(self, place: Place, stream: Stream) -> None:
+    def __init__(self, place: Place, stream: Stream, owed: Owed) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._owed = owed
         self._framing = place.framing
         self._stream = stream
         self._decoder = DecodePDU(False)
@@ -59,10 +62,13 @@ class Line:
         The time that the bytes themselves take comes on top.
         """
         asked = wire.Request(self._framing, request.dev_id, _bytes(request))
-        if asked.looks_like_its_answer and self._echoes is None:
+        first = self._owed.question(asked.unit, self._clock())
+        if not first and asked.looks_like_its_answer and self._echoes is None:
             # The echo of such a write would pass for its confirmation: first see whether this line echoes.
-            probe = ReadHoldingRegistersRequest(address=request.address, count=1, dev_id=request.dev_id)
-            await self._exchange(wire.Request(self._framing, request.dev_id, _bytes(probe)), timeout)
+            first = _bytes(ReadHoldingRegistersRequest(address=request.address, count=1))
+        if first:
+            await self._exchange(wire.Request(self._framing, asked.unit, first), timeout)
+            self._owed.settled(asked.unit)
         answer = self._decoder.decode(await self._exchange(asked, timeout))
         if answer is None:
             raise Silent("an answer that makes no sense")
@@ -70,7 +76,14 @@ class Line:
         return answer
 
     async def _exchange(self, request: wire.Request, timeout: float) -> bytes:  # noqa: ASYNC109
-        clock = asyncio.get_running_loop().time
+        try:
+            return await self._ask(request, timeout)
+        except (Silent, asyncio.CancelledError):
+            self._owed.silent(request.unit, request.pdu, self._clock())
+            raise
+
+    async def _ask(self, request: wire.Request, timeout: float) -> bytes:  # noqa: ASYNC109
+        clock = self._clock
         deadline = clock() + timeout + (len(request.frame) + wire.LONGEST / 2) * self._character
         while True:
             await self._silence()
@@ -86,7 +99,7 @@ class Line:
 
     async def _answer(self, request: wire.Request, deadline: float) -> wire.Finding:
         """The finding with the answer, or with one that is broken; raises :class:`Silent` at ``deadline``."""
-        clock = asyncio.get_running_loop().time
+        clock = self._clock
         heard = b""
         begun = False
         while True:
@@ -111,13 +124,13 @@ class Line:
 
     async def _silence(self) -> None:
         """Wait until the line has been quiet for as long as separates two frames."""
-        wait = self._quiet_since + self._pause - asyncio.get_running_loop().time()
+        wait = self._quiet_since + self._pause - self._clock()
         if wait > 0:
             await asyncio.sleep(wait)
 
     async def _drain(self, deadline: float) -> None:
         """Throw away what still comes, until the line is quiet."""
-        while asyncio.get_running_loop().time() < deadline:
+        while self._clock() < deadline:
             try:
                 async with asyncio.timeout(self._pause + _SLACK):
                     await self._stream.receive()
@@ -125,11 +138,11 @@ class Line:
                 return
 
 
-async def open_to(place: Place, timeout: float) -> Line:  # noqa: ASYNC109
+async def open_to(place: Place, timeout: float, owed: Owed) -> Line:  # noqa: ASYNC109
     """The line of ``place``; raises ``OSError`` within ``timeout`` seconds."""
     if place.line:
-        return Line(place, await open_line(place.line, place.settings, timeout))
-    return Line(place, await open_socket(place.host, place.port, timeout))
+        return Line(place, await open_line(place.line, place.settings, timeout), owed)
+    return Line(place, await open_socket(place.host, place.port, timeout), owed)
 
 
 def _bytes(request: ModbusPDU) -> bytes:

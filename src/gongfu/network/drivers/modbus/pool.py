@@ -15,6 +15,7 @@ from gongfu.network.drivers.contract import DeviceUnavailable
 from gongfu.network.drivers.modbus import line, tcp
 from gongfu.network.drivers.modbus.address import Table
 from gongfu.network.drivers.modbus.line import Line, Silent
+from gongfu.network.drivers.modbus.owed import Owed
 from gongfu.network.drivers.modbus.patience import Patience
 from gongfu.network.drivers.modbus.place import Place, Transport
 from gongfu.network.drivers.modbus.tcp import TcpLine
@@ -50,6 +51,7 @@ class Connection:
         self._lock = asyncio.Lock()
         self._line: Line | TcpLine | None = None
         self._patience = Patience()
+        self._owed = Owed()
         self._timeouts = 0
         self._failed = -_PAUSE
         self._reason: object = ""
@@ -110,7 +112,8 @@ class Connection:
                 self._count_timeout(opened)
                 raise self._silent(unit, garbled=bool(str(error))) from error
             except asyncio.CancelledError:
-                self.close()  # its answer may still come, and must not meet another request
+                if self.place.transport is Transport.TCP:
+                    self.close()  # its answer may still come, and must not meet another request
                 raise
             self._timeouts = 0
             if not answer.isError():
@@ -121,6 +124,11 @@ class Connection:
             else:
                 self._patience.answered(unit)
             raise Refused(answer.exception_code)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether units of it still owe answers, which must not be forgotten."""
+        return self._owed.any(asyncio.get_running_loop().time())
 
     def close(self) -> None:
         """Close; the next read opens again."""
@@ -135,9 +143,11 @@ class Connection:
         clock = asyncio.get_running_loop().time
         if clock() - self._failed < _PAUSE:  # all units of a gateway that is off need not wait one after the other
             raise self._nobody()
-        opening = tcp if self.place.transport is Transport.TCP else line
         try:
-            self._line = await opening.open_to(self.place, timeout)
+            if self.place.transport is Transport.TCP:
+                self._line = await tcp.open_to(self.place, timeout)
+            else:
+                self._line = await line.open_to(self.place, timeout, self._owed)
         except OSError as error:  # TimeoutError is one
             self._failed = clock()
             self._reason = error or "no answer"
@@ -191,6 +201,14 @@ class Connection:
 _connections: dict[tuple[asyncio.AbstractEventLoop, str], Connection] = {}
 
 
+def _forget() -> None:
+    """Drop connections that nobody uses; of loops that have ended, all."""
+    here = asyncio.get_running_loop()
+    for key, shared in list(_connections.items()):
+        if key[0].is_closed() or (key[0] is here and not shared.users and not shared.remembers):
+            del _connections[key]
+
+
 @asynccontextmanager
 async def connection(place: Place) -> AsyncIterator[Connection]:
     """The connection to ``place``, shared within this process; closed when the last user leaves.
@@ -199,7 +217,7 @@ async def connection(place: Place) -> AsyncIterator[Connection]:
     """
     key = asyncio.get_running_loop(), place.name
     shared = _connections.get(key)
-    if shared is None:
+    if shared is None or (not shared.users and shared.place != place):
         shared = _connections[key] = Connection(place)
     elif shared.place != place:
         raise DeviceUnavailable(
@@ -214,4 +232,4 @@ async def connection(place: Place) -> AsyncIterator[Connection]:
         shared.users -= 1
         if not shared.users:
             shared.close()
-            del _connections[key]
+            _forget()

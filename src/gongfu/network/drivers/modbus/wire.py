@@ -34,11 +34,11 @@ class Request(msgspec.Struct, frozen=True):
     framing: Framing
     unit: int
     pdu: bytes
+    frame: bytes = b""
+    """The bytes on the line; made of the others."""
 
-    @property
-    def frame(self) -> bytes:
-        """The bytes on the line."""
-        return encode(self.framing, self.unit, self.pdu)
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "frame", encode(self.framing, self.unit, self.pdu))
 
     @property
     def looks_like_its_answer(self) -> bool:
