@@ -136,7 +136,7 @@ class Client:
             numberOfApduRetries=0,
         )
         end = self._socket()
-        application = _Application.from_object_list([device])
+        application: _Application = _Application.from_object_list([device])
         application.ears = {}
         address = IPv4Address("{}:{}".format(*end.getsockname()))
         if self._local.broadcaster:
