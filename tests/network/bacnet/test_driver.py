@@ -149,11 +149,11 @@ async def test_unconfirmed_notifications(recorder, running) -> None:
 async def test_a_device_that_falls_silent_is_unavailable_in_time(recorder, monkeypatch, cov) -> None:
     monkeypatch.setattr(driver, "_QUIET", 0.2)
     async with BacnetSimulator("127.0.0.1", 0, POINTS) as plant:
-        wanted = device(plant.port, [TAGS[0]], cov=cov, timeout=0.2, retries=1)
+        wanted = device(plant.port, [TAGS[0]], cov=cov, timeout=0.4, retries=2)
         task = asyncio.create_task(driver.run(wanted, recorder))
         await recorder.until(lambda: recorder.samples)
         await plant.stop_answering()
-        with pytest.raises(DeviceUnavailable, match=rf"answers at 127\.0\.0\.1:{plant.port} within 0\.2 s"):
+        with pytest.raises(DeviceUnavailable, match=rf"answers at 127\.0\.0\.1:{plant.port} within 0\.4 s"):
             await asyncio.wait_for(task, 10)
         with pytest.raises(DeviceUnavailable, match="No BACnet device answers"):
             await asyncio.wait_for(driver.run(wanted, recorder), 10)

@@ -124,7 +124,7 @@ async def test_what_the_device_or_the_type_declines_is_a_refusal(address, value,
 async def test_a_device_that_falls_silent_is_unavailable() -> None:
     async with (
         BacnetSimulator("127.0.0.1", 0, POINTS) as plant,
-        driver.open_session(device(plant.port, timeout=0.2, retries=0)) as session,
+        driver.open_session(device(plant.port, timeout=0.3, retries=2)) as session,
     ):
         await plant.stop_answering()
         for asking in (session.identify(), session.browse(""), session.read(TAGS), session.write(VALVE, 1.0)):
