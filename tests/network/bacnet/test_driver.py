@@ -279,6 +279,24 @@ async def test_a_foreign_device_registers_with_its_broadcaster(recorder, running
             assert data.hex() == "810500060000"  # gone
 
 
+@pytest.mark.parametrize(("station", "mac"), [("5", 5), ("0x05", 5), ("254", 254)])
+async def test_a_device_behind_a_router(recorder, running, station, mac) -> None:
+    async with BacnetSimulator("127.0.0.1", 0, POINTS, behind=(2001, mac)) as plant:
+        wanted = device(plant.port, network=2001, station=station, cov=True)
+        async with running(driver, wanted, recorder):
+            await recorder.until(lambda: len(recorder.last()) == len(VALUES))
+            assert recorder.last() == GOOD
+            await plant.write("supply", 25.0)
+            await recorder.until(lambda: recorder.last()[1] == Sample(1, 25.0))
+        async with driver.open_session(wanted) as session:
+            await session.write(TAGS[1], 12.5)
+            assert len(await session.browse("")) == len(POINTS)
+        assert plant.value("valve") == 12.5
+        other = device(plant.port, network=2001, station="77", timeout=0.3, retries=0)
+        with pytest.raises(DeviceUnavailable, match="2001:4d@"):
+            await asyncio.wait_for(driver.run(other, type(recorder)()), 10)
+
+
 async def test_a_foreign_client_reads_the_simulator() -> None:
     async with BacnetSimulator("127.0.0.1", 0, POINTS) as plant:
         from bacpypes3.ipv4.link import NormalLinkLayer
@@ -309,6 +327,10 @@ async def test_a_foreign_client_reads_the_simulator() -> None:
         ({"local_address": "here"}, "here is not an IPv4 address"),
         ({"bbmd": "there"}, "there is not an IPv4 address"),
         ({"bbmd": "127.0.0.1:0"}, "not an address with a port"),
+        ({"network": 5}, "network 5 and station  do not name"),
+        ({"station": "5"}, "network 0 and station 5 do not name"),
+        ({"network": 5, "station": "256"}, "do not name"),
+        ({"network": 5, "station": "0x1"}, "do not name"),
     ],
 )
 async def test_a_wrong_configuration_is_refused_without_connecting(recorder, change, named) -> None:
