@@ -195,12 +195,14 @@ async def test_the_late_answer_to_one_command_is_not_taken_for_another() -> None
         Iec104Simulator("127.0.0.1", 0, POINTS) as plant,
         driver.open_session(device(plant.port, termination=False)) as session,
     ):
-        plant.delay = 0.2
+        plant.delay = 1.0
         writing = asyncio.create_task(session.write(VOLTAGE, 7.0))
-        while not plant.connections:
+        while not plant.heard:
             await asyncio.sleep(0.01)
         late = Asdu(type=TypeId.C_SE_NC_1, cause=Cause.ACTIVATION_CONFIRMED, common=1, objects=(Command(25091, 5.0),))
         await plant.say(late)
+        await asyncio.sleep(0.05)
+        assert not writing.done()
         await writing
         assert [asdu.objects[0] for asdu in plant.heard] == [Command(25091, 7.0)]
 
