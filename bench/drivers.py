@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 
 import uvloop
 from asyncua import Client, ua
+from drivers_bacnet import bacnet_server, bare_bacnet
 from drivers_plc import bare_logix, bare_melsec, logix_server, melsec_server
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.framer import FramerType
@@ -28,7 +29,8 @@ from snap7 import AsyncClient
 from snap7.type import Area
 from snap7.util import get_real
 
-from gongfu.network.drivers import ethernetip, melsec, modbus, opcua, s7
+from gongfu.network.drivers import bacnet, ethernetip, melsec, modbus, opcua, s7
+from gongfu.network.drivers.bacnet import driver as _bacnet  # noqa: F401
 from gongfu.network.drivers.contract import Sample, Sink
 from gongfu.network.drivers.ethernetip import driver as _ethernetip  # noqa: F401
 from gongfu.network.drivers.melsec import driver as _melsec  # noqa: F401
@@ -120,6 +122,7 @@ def compare(seconds: float = 2.0) -> list[Comparison]:
         ("modbus_rtu", _bare_modbus_rtu, modbus.driver.run, _modbus_rtu_device),
         ("s7", _bare_s7, s7.driver.run, _s7_device),
         ("opcua", _bare_opcua, opcua.driver.run, _opcua_device),
+        ("bacnet", _bare_bacnet, bacnet.driver.run, _bacnet_device),
         ("melsec", _bare_melsec, melsec.driver.run, _melsec_device),
         ("ethernetip", _bare_ethernetip, ethernetip.driver.run, _ethernetip_device),
     ):
@@ -166,12 +169,21 @@ def _opcua_device(port: int) -> DeviceConfig:
     return _device("opcua", lambda i: f"ns=2;s=D.{i}", 0.1, endpoint=f"opc.tcp://127.0.0.1:{port}/")
 
 
+def _bacnet_device(port: int) -> DeviceConfig:
+    return _device("bacnet", lambda i: f"analog-input,{i}", WITHOUT_PAUSE, host="127.0.0.1", port=port)
+
+
 def _melsec_device(port: int) -> DeviceConfig:
     return _device("melsec", lambda i: f"D{2 * i}:float32", WITHOUT_PAUSE, host="127.0.0.1", port=port)
 
 
 def _ethernetip_device(port: int) -> DeviceConfig:
     return _device("ethernetip", lambda i: f"T{i}", WITHOUT_PAUSE, host="127.0.0.1", port=port)
+
+
+async def _bare_bacnet(port: int, seconds: float) -> Rate:
+    watch = _Stopwatch()
+    return watch.rate(await bare_bacnet(port, TAGS, lambda: watch.seconds < seconds))
 
 
 async def _bare_melsec(port: int, seconds: float) -> Rate:
@@ -261,6 +273,10 @@ async def _serve_until_told(protocol: str, control: Connection) -> None:
                 "127.0.0.1", 0, [S7Point(f"t{i}", f"DB1.DBD{4 * i}:real") for i in range(TAGS)]
             ) as s:
                 control.send(s.port)
+                await stopped
+        case "bacnet":
+            async with bacnet_server(TAGS) as building:
+                control.send(building.port)
                 await stopped
         case "melsec":
             async with melsec_server(TAGS) as melsec_plant:

@@ -20,7 +20,7 @@ from gongfu.network.gateway.config import TagConfig
 from .stations import POINTS, TAGS, device
 
 STARTED = bytes.fromhex("68040b000000")
-IMPATIENT = {"t1": 0.4, "t2": 0.1, "t3": 0.4, "timeout": 0.4}
+IMPATIENT = {"t1": 0.6, "t2": 0.2, "t3": 0.6, "timeout": 0.6}
 
 
 async def test_nobody_there_is_unavailable(recorder, closed_port) -> None:
@@ -32,7 +32,7 @@ async def test_nobody_there_is_unavailable(recorder, closed_port) -> None:
 async def test_a_station_that_is_silent_from_the_start_is_unavailable_in_time(recorder) -> None:
     async with Iec104Simulator("127.0.0.1", 0, POINTS) as plant:
         await plant.stop_answering()
-        with pytest.raises(DeviceUnavailable, match=r"did not answer within 0\.4 s"):
+        with pytest.raises(DeviceUnavailable, match=r"did not answer within 0\.6 s"):
             await asyncio.wait_for(driver.run(device(plant.port, **IMPATIENT), recorder), 10)
     assert recorder.times_online == 0
 
@@ -42,7 +42,7 @@ async def test_a_half_open_connection_is_noticed_by_test_frames(recorder) -> Non
         task = asyncio.create_task(driver.run(device(plant.port, **IMPATIENT), recorder))
         await recorder.until(lambda: recorder.samples)
         await plant.stop_answering()
-        with pytest.raises(DeviceUnavailable, match=r"did not answer within 0\.4 s"):
+        with pytest.raises(DeviceUnavailable, match=r"did not answer within 0\.6 s"):
             await asyncio.wait_for(task, 10)
 
 

@@ -151,12 +151,12 @@ async def test_the_type_of_a_command_is_that_of_its_point_when_it_is_known() -> 
     [
         ("1/1002:dp>24578", 3, "3 cannot be sent as dp"),
         ("1/0x4002:nb>25090", 40000, "40000 cannot be sent as nb"),
-        ("1/0x4002:nb>25090", 1.5, r"1\.5 cannot be sent as nb"),
+        ("1/0x4002:nb>25090", 1.5, r"1\.5 is not a whole number"),
         ("1/1:na", 1.0, r"1\.0 cannot be sent as na"),
-        ("1/1:nc", float("nan"), "nan cannot be sent as nc"),
-        ("1/1:nc", float("inf"), "inf cannot be sent as nc"),
+        ("1/1:nc", float("nan"), "nan is no number"),
+        ("1/1:nc", float("inf"), "inf is no number"),
         ("1/1:bo", -1, "-1 cannot be sent as bo"),
-        ("1/1:sp", "on", "on cannot be sent as sp"),
+        ("1/1:sp", "on", "on is neither on nor off"),
         ("1/0x6401:it", 1, "not known which command"),
         ("1/99:nc", 1.0, "declines C_SE_NC_1 for object 99|has no object 99"),
         ("8/99:nc", 1.0, "does not have common address 8"),
@@ -195,12 +195,14 @@ async def test_the_late_answer_to_one_command_is_not_taken_for_another() -> None
         Iec104Simulator("127.0.0.1", 0, POINTS) as plant,
         driver.open_session(device(plant.port, termination=False)) as session,
     ):
-        plant.delay = 0.2
+        plant.delay = 1.0
         writing = asyncio.create_task(session.write(VOLTAGE, 7.0))
-        while not plant.connections:
+        while not plant.heard:
             await asyncio.sleep(0.01)
         late = Asdu(type=TypeId.C_SE_NC_1, cause=Cause.ACTIVATION_CONFIRMED, common=1, objects=(Command(25091, 5.0),))
         await plant.say(late)
+        await asyncio.sleep(0.05)
+        assert not writing.done()
         await writing
         assert [asdu.objects[0] for asdu in plant.heard] == [Command(25091, 7.0)]
 

@@ -33,8 +33,9 @@ from bacpypes3.constructeddata import SequenceOf
 from bacpypes3.errors import ServicesError
 from bacpypes3.ipv4.link import ForeignLinkLayer, NormalLinkLayer
 from bacpypes3.local.device import DeviceObject
-from bacpypes3.pdu import IPv4Address
+from bacpypes3.pdu import IPv4Address, RemoteStation
 from bacpypes3.primitivedata import Atomic, ObjectIdentifier, ObjectType
+from bacpypes3.settings import settings
 
 from gongfu.kernel.i18n import mark
 from gongfu.network.drivers.bacnet.address import Item, Property
@@ -126,6 +127,7 @@ class Client:
                     await asyncio.gather(*link.server._transport_tasks)  # before anybody may close it again
 
     def _made(self) -> _Application:
+        settings.route_aware = True  # a device behind a router is named by the router's address as well
         logging.getLogger("bacpypes3").setLevel(logging.CRITICAL)  # it logs every frame that it cannot read
         device = DeviceObject(
             objectIdentifier=("device", _GATEWAY),
@@ -136,7 +138,7 @@ class Client:
             numberOfApduRetries=0,
         )
         end = self._socket()
-        application = _Application.from_object_list([device])
+        application: _Application = _Application.from_object_list([device])
         application.ears = {}
         address = IPv4Address("{}:{}".format(*end.getsockname()))
         if self._local.broadcaster:
@@ -288,7 +290,7 @@ class Client:
 class Peer(msgspec.Struct, frozen=True):
     """A device as the client reaches it. Each attempt takes ``timeout`` seconds."""
 
-    address: IPv4Address
+    address: IPv4Address | RemoteStation
     name: str
     timeout: float
     retries: int
@@ -339,10 +341,22 @@ async def client(local: Local) -> AsyncIterator[Client]:
             await shared.close()
 
 
-async def resolve(host: str, port: int, timeout: float, retries: int) -> Peer:  # noqa: ASYNC109 of each request
-    """A peer by name or IPv4 address; raises :class:`DeviceUnavailable`."""
+class Route(msgspec.Struct, frozen=True):
+    """Where a device is behind a router (clause 6): the number of its network, and its address there."""
+
+    network: int
+    station: bytes
+
+
+async def resolve(host: str, port: int, timeout: float, retries: int, route: Route | None = None) -> Peer:  # noqa: ASYNC109 of each request
+    """A device by name or IPv4 address, or one behind it when it is a router; raises :class:`DeviceUnavailable`."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:
         raise DeviceUnavailable(mark("{host} is not the name or IPv4 address of a machine."), host=host) from error
-    return Peer(IPv4Address("{}:{}".format(*found[0][4])), f"{host}:{port}", timeout, retries)
+    address = IPv4Address("{}:{}".format(*found[0][4]))
+    name = f"{host}:{port}"
+    if route is None:
+        return Peer(address, name, timeout, retries)
+    behind = RemoteStation(route.network, route.station, route=address)
+    return Peer(behind, f"{behind.addrNet}:{route.station.hex()}@{name}", timeout, retries)

@@ -13,7 +13,7 @@ from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
 from gongfu.network.drivers.bacnet import options, values
 from gongfu.network.drivers.bacnet.address import ANY, DEVICE, PRESENT_VALUE, Item, Property
-from gongfu.network.drivers.bacnet.client import Client, Declined, Peer, Result, client, resolve
+from gongfu.network.drivers.bacnet.client import Client, Declined, Peer, Result, client
 from gongfu.network.drivers.bacnet.options import Options, Setup
 from gongfu.network.drivers.bacnet.reader import Reader
 from gongfu.network.drivers.bacnet.session import DeviceSession
@@ -35,7 +35,7 @@ async def run(device: DeviceConfig, sink: Sink) -> None:
     """Read ``device`` until cancelled; raises :class:`DeviceUnavailable` or :class:`BadConfiguration`."""
     setup = options.read(device)
     chosen = setup.options
-    peer = await resolve(chosen.host, chosen.port, chosen.timeout, chosen.retries)
+    peer = await options.peer(setup)
     async with client(setup.local) as shared:
         await recognise(shared, peer, chosen.instance)
         sink.online()
@@ -57,10 +57,9 @@ async def run(device: DeviceConfig, sink: Sink) -> None:
 async def open_session(device: DeviceConfig) -> AsyncIterator[DeviceSession]:
     """Questions from the same socket that the running drivers use."""
     setup = options.read(device)
-    chosen = setup.options
-    peer = await resolve(chosen.host, chosen.port, chosen.timeout, chosen.retries)
+    peer = await options.peer(setup)
     async with client(setup.local) as shared:
-        number = await recognise(shared, peer, chosen.instance)
+        number = await recognise(shared, peer, setup.options.instance)
         yield DeviceSession(setup, shared, peer, number)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ from bacpypes3.local.device import DeviceObject
 from bacpypes3.local.multistate import MultiStateInputObject, MultiStateOutputObject, MultiStateValueObject
 from bacpypes3.local.object import Object
 from bacpypes3.object import CharacterStringValueObject
-from bacpypes3.pdu import IPv4Address
+from bacpypes3.pdu import IPv4Address, LocalStation
 from bacpypes3.primitivedata import ObjectIdentifier
+from bacpypes3.vlan import VirtualNetwork
+from bacpypes3.vlan.link import VirtualLinkLayer
 
 from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.i18n import mark
@@ -51,6 +54,9 @@ _CLASSES = {
     "characterstring-value": _TextValue,
 }
 _OBJECT_LIST, _PRESENT_VALUE = PropertyIdentifier("object-list"), PropertyIdentifier("present-value")
+_wires = itertools.count()
+_OUTSIDE = 1
+"""Number of the network that a router's socket is in."""
 _STATES = 8
 """Of a multi-state object."""
 
@@ -130,7 +136,8 @@ class BacnetSimulator:
     """``async with BacnetSimulator(host, port, points) as plant: await plant.write(...)``. Port 0 takes a free one.
 
     ``multiple``: whether it knows ReadPropertyMultiple; ``longest``: how many properties one answer holds, 0 for any
-    number; ``tells``: whether it accepts subscriptions; ``long_list``: whether its object list is too long to answer.
+    number; ``tells``: whether it accepts subscriptions; ``long_list``: whether its object list is too long to answer;
+    ``behind``: network and station of the device when the socket is that of a router.
     """
 
     def __init__(
@@ -144,6 +151,7 @@ class BacnetSimulator:
         longest: int = 0,
         tells: bool = True,
         long_list: bool = False,
+        behind: tuple[int, int] | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -153,8 +161,10 @@ class BacnetSimulator:
         self._longest = longest
         self._tells = tells
         self._long_list = long_list
+        self._behind = behind
         self._objects: dict[str, Object] = {}
         self._device: _Device | None = None
+        self._link: NormalLinkLayer | None = None
 
     async def __aenter__(self) -> Self:
         end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -183,10 +193,14 @@ class BacnetSimulator:
         application.requests = []
         application.multiple, application.longest = self._multiple, self._longest
         application.tells, application.long_list = self._tells, self._long_list
+        front = application if self._behind is None else _router(application, *self._behind)
         address = IPv4Address(f"{self.host}:{self.port}")
         link = NormalLinkLayer(address, bind_socket=end)
-        application.nsap.bind(link, address=address)
-        application.link_layers[ObjectIdentifier(("network-port", 1))] = link
+        if self._behind is None:
+            front.nsap.bind(link, address=address)
+        else:
+            front.nsap.bind(link, net=_OUTSIDE, address=address)
+        self._link = link
         await asyncio.gather(*link.server._transport_tasks)
         self._device = application
         for point in self._points:
@@ -197,8 +211,8 @@ class BacnetSimulator:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._device is not None
-        self._device.close()
+        assert self._link is not None
+        self._link.close()
         await asyncio.sleep(0)
 
     @property
@@ -253,6 +267,18 @@ class BacnetSimulator:
         """End of :meth:`stop_answering`."""
         assert self._device is not None
         self._device.silent = False
+
+
+def _router(application: Application, network: int, station: int) -> Application:
+    """A router of which one side is a network of its own, with ``application`` at ``station``."""
+    wire = f"simulator {next(_wires)}"
+    VirtualNetwork(wire)
+    router = Application.from_object_list([DeviceObject(objectIdentifier=("device", 1), objectName="router")])
+    sides = ((application, station, None), (router, 255 if station != 255 else 254, network))
+    for side, mac, number in sides:
+        link = VirtualLinkLayer(LocalStation(mac), wire)
+        side.nsap.bind(link, address=LocalStation(mac), **({} if number is None else {"net": number}))
+    return router
 
 
 def _typed(kind: str, value: float | bool | str) -> float | int | str:

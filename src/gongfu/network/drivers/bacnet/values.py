@@ -23,10 +23,14 @@ from bacpypes3.primitivedata import (
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
 from gongfu.network.drivers.contract import Refusal
+from gongfu.network.drivers.writing import number, out_of_range, text, truth
 
 _FAULT, _OVERRIDDEN, _OUT_OF_SERVICE = 1, 2, 3
 """Bits of Status_Flags; 0 is in-alarm, which says nothing against the value (clause 21, BACnetStatusFlags)."""
 _NO_FAULT = 0
+_LONGEST_TEXT = 1000
+"""Bytes of a text that surely fits one request."""
+_LARGEST_REAL = 3.4028234e38
 RELINQUISH = "null"
 """Written to a tag that is no text: give up our place in the priority array."""
 
@@ -85,33 +89,25 @@ def quality(flags: Sequence[Atomic] | str | None, reliability: Sequence[Atomic] 
 
 def like(before: Sequence[Atomic], value: float | bool | str) -> Atomic:
     """``value`` in the type of what the property holds; raises :class:`Refusal`."""
-    pattern = before[0] if len(before) == 1 else None
-    try:
-        match pattern:
-            case CharacterString():
-                return CharacterString(str(value))
-            case _ if value == RELINQUISH:
-                return Null(())
-            case Boolean() if value in (0, 1):
-                return Boolean(int(value))
-            case Real() if not isinstance(value, str):
-                return Real(float(value))
-            case Double() if not isinstance(value, str):
-                return Double(float(value))
-            case Unsigned() if not isinstance(value, str) and value >= 0 and float(value).is_integer():
-                return Unsigned(int(value))
-            case Integer() if not isinstance(value, str) and float(value).is_integer():
-                return Integer(int(value))
-            case Enumerated() if not isinstance(value, str) and value >= 0 and float(value).is_integer():
-                return Enumerated(int(value))
-    except (ValueError, OverflowError, TypeError) as error:
-        raise _misfit(pattern, value) from error
-    raise _misfit(pattern, value)
-
-
-def _misfit(pattern: Atomic | None, value: object) -> Refusal:
-    return Refusal(
-        mark("{value} cannot be written to a property that holds {type}."),
-        value=value,
-        type="a list" if pattern is None else type(pattern).__name__,
-    )
+    if len(before) != 1:
+        raise Refusal(mark("{value} cannot be written to a property that holds a list."), value=value)
+    pattern = before[0]
+    if isinstance(pattern, CharacterString):
+        return CharacterString(text(value, "utf-8", _LONGEST_TEXT))
+    if value == RELINQUISH:
+        return Null(())
+    kind = type(pattern).__name__
+    match pattern:
+        case Boolean():
+            return Boolean(int(truth(value)))
+        case Real() if abs(wanted := number(value, kind, whole=False)) <= _LARGEST_REAL:
+            return Real(wanted)
+        case Double():
+            return Double(number(value, kind, whole=False))
+        case Unsigned() | Enumerated() if 0 <= (wanted := number(value, kind, whole=True)) < 1 << 32:
+            return type(pattern)(int(wanted))
+        case Integer() if -(1 << 31) <= (wanted := number(value, kind, whole=True)) < 1 << 31:
+            return Integer(int(wanted))
+        case Real() | Unsigned() | Enumerated() | Integer():
+            raise out_of_range(value, kind)
+    raise Refusal(mark("A property that holds {type} cannot be written from here."), type=kind)

@@ -16,6 +16,8 @@ from gongfu.network.drivers.iec104.flow import Flow, OutOfSequence
 from gongfu.network.drivers.iec104.wire import Frame, Information, Malformed, Supervisory, Unnumbered
 
 _CHUNK = 65536
+_LAST_CHANCE = 0.1
+"""Seconds to look once more before a station counts as silent."""
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -118,8 +120,11 @@ class Link:
             async with asyncio.timeout_at(self._deadline()) as self._waiting:
                 chunk = await self._reader.read(_CHUNK)
         except TimeoutError:
-            self._look_at_the_clock()
-            return
+            self._waiting = None
+            if not self._is_late():
+                self._look_at_the_clock()
+                return
+            chunk = await self._last_chance()
         except OSError as error:
             raise self._broken(error) from error
         finally:
@@ -129,6 +134,16 @@ class Link:
         self._heard = self._now()
         self._buffer += chunk
 
+    async def _last_chance(self) -> bytes:
+        """What has arrived meanwhile: a busy gateway that reads late is no silent station."""
+        try:
+            async with asyncio.timeout(_LAST_CHANCE):
+                return await self._reader.read(_CHUNK)
+        except TimeoutError as error:
+            raise self._silent() from error
+        except OSError as error:
+            raise self._broken(error) from error
+
     def _deadline(self) -> float:
         timing, flow = self._timing, self._flow
         test = self._heard + timing.t3 if self._test_sent is None else self._test_sent + timing.t1
@@ -136,11 +151,12 @@ class Link:
         received = math.inf if flow.oldest_received is None else flow.oldest_received + timing.t2
         return min(test, sent, received)
 
+    def _is_late(self) -> bool:
+        now, t1 = self._now(), self._timing.t1
+        return any(since is not None and now >= since + t1 for since in (self._test_sent, self._flow.oldest_sent))
+
     def _look_at_the_clock(self) -> None:
         now, timing, flow = self._now(), self._timing, self._flow
-        for since in (self._test_sent, flow.oldest_sent):
-            if since is not None and now >= since + timing.t1:
-                raise self._silent()
         if flow.oldest_received is not None and now >= flow.oldest_received + timing.t2:
             self._write(flow.confirm())
         if self._test_sent is None and now >= self._heard + timing.t3:

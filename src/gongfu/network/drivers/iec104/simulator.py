@@ -198,8 +198,6 @@ class Iec104Simulator:
         with suppress(DeviceUnavailable):
             while True:
                 data = await requests.get()
-                if self.delay:
-                    await asyncio.sleep(self.delay)
                 try:
                     asdu = wire.decode_asdu(data, self._common_size)
                 except UnknownType:
@@ -208,6 +206,7 @@ class Iec104Simulator:
                     link.close()
                 else:
                     self.heard.append(asdu)
+                    await asyncio.sleep(self.delay)
                     await self._answer(link, asdu)
 
     async def _answer(self, link: Link, asdu: Asdu) -> None:

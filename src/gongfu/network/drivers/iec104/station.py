@@ -310,6 +310,12 @@ async def station(line: Line) -> AsyncIterator[Station]:
     """The open station at the line's first host, shared within this process; closed when the last user leaves."""
     key = asyncio.get_running_loop(), *line.hosts[0]
     shared = _stations.setdefault(key, Station(line))
+    if shared.line.common_size != line.common_size:
+        raise DeviceUnavailable(
+            mark("The station at {name} is in use with common addresses of another size."),
+            remedy=mark("Give all devices of a station the same common_address_size, and try again."),
+            name="{}:{}".format(*line.hosts[0]),
+        )
     shared.users += 1
     try:
         await shared.open()

@@ -11,8 +11,18 @@ from gongfu.network.drivers.iec104.codes import Flag
 from gongfu.network.drivers.iec104.elements import Counter
 from gongfu.network.drivers.iec104.station import Point
 from gongfu.network.drivers.values import fit
+from gongfu.network.drivers.writing import number, truth
 from gongfu.network.gateway.config import TagConfig
 
+_LIMITS = {
+    Kind.DP: (1, 2, True),
+    Kind.ST: (1, 2, True),
+    Kind.BO: (0, 0xFFFFFFFF, True),
+    Kind.NA: (-1, 32767 / 32768, False),
+    Kind.NB: (-32768, 32767, True),
+    Kind.NC: (-3.4028234e38, 3.4028234e38, False),
+}
+"""Of a command: lowest, highest, whole numbers only."""
 _OFF, _ON = 1, 2
 """Double points and double commands; 0 and 3 are neither (IEC 60870-5-101 §7.2.6.2, §7.2.6.16)."""
 
@@ -56,29 +66,20 @@ def quality(point: Point) -> Quality:
 
 def command_value(kind: Kind, value: float | bool | str) -> bool | int | float:
     """``value`` as a command of ``kind`` carries it; raises :class:`Refusal`."""
-    if not isinstance(value, str):
-        whole = isinstance(value, bool) or float(value).is_integer()
-        match kind:
-            case Kind.SP if value in (0, 1):
-                return bool(value)
-            case Kind.DP | Kind.ST if isinstance(value, bool):
-                return _ON if value else _OFF
-            case Kind.DP | Kind.ST if value in (_OFF, _ON):
-                return int(value)
-            case Kind.NB if whole and -32768 <= value <= 32767:
-                return int(value)
-            case Kind.BO if whole and 0 <= value < 1 << 32:
-                return int(value)
-            case Kind.NA if -1 <= value <= 32767 / 32768:
-                return float(value)
-            case Kind.NC if abs(value) <= 3.4028234e38:
-                return float(value)
-    raise Refusal(
-        mark("{value} cannot be sent as {type}."),
-        remedy=mark(
-            "sp takes 0 and 1; dp 1 (off) and 2 (on); st 1 (lower) and 2 (higher); na -1 to 0.99997; nb whole numbers "
-            "from -32768 to 32767; bo whole numbers from 0 to 4294967295; nc any number."
-        ),
-        value=value,
-        type=kind,
-    )
+    if kind is Kind.SP:
+        return truth(value)
+    if kind in (Kind.DP, Kind.ST) and isinstance(value, bool):
+        return _ON if value else _OFF
+    low, high, whole = _LIMITS[kind]
+    wanted = number(value, kind, whole=whole)
+    if not low <= wanted <= high:
+        raise Refusal(
+            mark("{value} cannot be sent as {type}."),
+            remedy=mark(
+                "dp takes 1 (off) and 2 (on); st 1 (lower) and 2 (higher); na -1 to 0.99997; nb -32768 to 32767; "
+                "bo 0 to 4294967295; nc any number of 32 bits."
+            ),
+            value=value,
+            type=kind,
+        )
+    return int(wanted) if whole else wanted
