@@ -13,7 +13,7 @@ from asyncua.server.internal_subscription import InternalSubscription
 
 from gongfu.kernel.readings import Quality
 from gongfu.network.drivers.contract import DeviceUnavailable, Sample
-from gongfu.network.drivers.opcua import driver, follower, history
+from gongfu.network.drivers.opcua import driver, follower, history, memory
 from gongfu.network.drivers.opcua.simulator import OpcuaSimulator, Point
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
 
@@ -332,6 +332,31 @@ async def test_history_fills_an_interruption_in_pages_each_value_once(
         await recorder.until(lambda: recorder.last()[1].value == 36)
     assert [(s.value, s.time - start) for s in recorder.of(1)] == [(float(i), i) for i in range(37)]
     assert len(recorder.of(2)) == 1
+
+
+async def test_a_gateway_that_was_stopped_fills_the_gap_and_one_that_was_killed_does_not(
+    plant, recorder, running, home
+) -> None:
+    start = _now()
+    config = device(plant, [tag(1, "c")], history=3600)
+    await plant.write("D.c", 1, start)
+    async with running(driver, config, recorder):
+        await recorder.until(lambda: recorder.of(1))
+    memory._memories.clear()  # another process
+    await plant.write("D.c", 2, start + 1)
+    await plant.write("D.c", 3, start + 2)
+    async with running(driver, config, recorder):
+        await recorder.until(lambda: recorder.last()[1].value == 3)
+        assert not list((home / "opcua" / "last").iterdir())
+        await recorder.until(lambda: plant.watched(["D.c"]))
+    for file in (home / "opcua" / "last").iterdir():
+        file.write_bytes(b"rubbish")
+    memory._memories.clear()
+    await plant.write("D.c", 4, start + 3)
+    await plant.write("D.c", 5, start + 4)
+    async with running(driver, config, recorder):
+        await recorder.until(lambda: recorder.last()[1].value == 5)
+    assert [(s.value, s.time - start) for s in recorder.of(1)] == [(1.0, 0), (2.0, 1), (3.0, 2), (5.0, 4)]
 
 
 def _now() -> int:
