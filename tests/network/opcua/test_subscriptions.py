@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from asyncua import ua
+from asyncua.common.connection import TransportLimits
 from asyncua.server.internal_subscription import InternalSubscription
 
 from gongfu.kernel.readings import Quality
@@ -387,3 +388,20 @@ async def test_two_gateways_of_one_name_do_not_disturb_each_other(plant, recorde
         await plant.write("D.a", 77, EPOCH)
         await recorder.until(lambda: recorder.last()[1].value == 77 and other.last()[2].value == 77)
     assert recorder.times_online == other.times_online == 1
+
+
+async def test_what_a_server_can_receive_does_not_limit_what_it_may_send(plant, recorder, running, monkeypatch) -> None:
+    """Small panels accept 8 kB in one chunk, and answer with more (FreeOpcUa/opcua-asyncio#841, node-opcua#1263)."""
+    small = TransportLimits(max_recv_buffer=65535, max_send_buffer=65535, max_chunk_count=1, max_message_size=8192)
+    monkeypatch.setattr(small, "create_acknowledge_and_set_limits", lambda _hello: _small_acknowledge(), raising=False)
+    monkeypatch.setattr(plant.server.bserver, "limits", small)
+    text = "x" * 300_000
+    await plant.write("D.long", text, EPOCH)
+    async with running(driver, device(plant, [tag(1, "long", "text")]), recorder):
+        await recorder.until(lambda: recorder.of(1))
+    assert recorder.last()[1].value == text
+    await plant.write("D.long", "", EPOCH)
+
+
+def _small_acknowledge() -> ua.Acknowledge:
+    return ua.Acknowledge(ReceiveBufferSize=8192, SendBufferSize=65536, MaxMessageSize=8192, MaxChunkCount=1)
