@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gongfu.kernel.settings import load
-from gongfu.network.drivers.opcua import client, memory
+from gongfu.network.drivers.opcua import client, driver, memory
 from gongfu.network.drivers.opcua.simulator import Protection, protect
 
 
@@ -23,8 +24,10 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The gateway's home; nothing is remembered of the servers of other tests."""
     settings = load({**os.environ, "GONGFU_HOME": str(shared_home)})
-    monkeypatch.setattr(client, "settings", lambda: settings)
+    for module in (client, driver):
+        monkeypatch.setattr(module, "settings", lambda: settings)
     memory._memories.clear()
+    shutil.rmtree(shared_home / "opcua" / "last", ignore_errors=True)
     yield shared_home
     memory._memories.clear()
 

@@ -102,6 +102,7 @@ X = Address(2, "", IdType.STRING, "Press.X")
             "ns=2;s=Press.X | sampling=0.05 queue=7 deadband=2%",
             Variable(X, sampling=0.05, queue=7, deadband=Deadband(2, percent=True)),
         ),
+        ("ns=2;s=Press.X | index=0", Variable(X, index=0)),
         ("ns=2;s=a|b", Variable(Address(2, "", IdType.STRING, "a|b"))),
         ("ns=2;s=a | b", Variable(Address(2, "", IdType.STRING, "a | b"))),
         ("event:ns=2;s=Press.X", Events(X)),
@@ -129,6 +130,7 @@ def test_a_tag_is_a_variable_a_source_of_events_or_a_method(text: str, target: o
         "ns=2;s=x | queue=0",
         "ns=2;s=x | deadband=wide",
         "ns=2;s=x | deadband=101%",
+        "ns=2;s=x | index=-1",
         "ns=2;s=x | colour=red",
     ],
 )

@@ -164,6 +164,14 @@ async def test_what_does_not_fit_or_does_not_exist_is_bad_and_the_rest_lives(pla
     ]
 
 
+async def test_an_element_of_an_array_is_followed(plant, recorder, running) -> None:
+    tags = [TagConfig(series=1, name="second", address="ns=2;s=odd.array | index=1"), tag(2, "odd.fine")]
+    async with running(driver, device(plant, tags, heartbeat=0), recorder):
+        await recorder.until(lambda: len(recorder.last()) == 2)
+        await plant.write("odd.array", [1.0, 8.5], EPOCH)
+        await recorder.until(lambda: recorder.last()[1] == Sample(1, 8.5, EPOCH))
+
+
 async def test_not_a_number_passes_to_the_gateway_which_judges_it(plant, recorder, running) -> None:
     async with running(driver, device(plant, [tag(1, "nan.value")], heartbeat=0), recorder):
         await recorder.until(lambda: recorder.batches)

@@ -94,7 +94,7 @@ async def test_none_is_used_where_it_is_asked_for(plant) -> None:
 async def test_a_known_server_that_offers_no_security_any_more_is_refused(protection) -> None:
     async with OpcuaSimulator("127.0.0.1", 0, POINTS) as bare:
         assert await used(device(bare)) == ("None", "None_")
-        with pytest.raises(BadConfiguration, match="offers no security that the options allow, but: None"):
+        with pytest.raises(DeviceUnavailable, match="offers no security that the options allow, but: None"):
             await read(device(bare, fingerprint=protection.fingerprint))
 
 
@@ -267,7 +267,7 @@ async def test_users_by_password_and_by_certificate(protection, home) -> None:
 
 async def test_a_password_is_never_sent_in_plain_text_unasked(home) -> None:
     async with OpcuaSimulator("127.0.0.1", 0, POINTS, username="gateway", password="right") as plant:
-        with pytest.raises(BadConfiguration, match="wants the password in plain text"):
+        with pytest.raises(DeviceUnavailable, match="wants the password in plain text"):
             await read(device(plant, username="gateway", password="right"))
         assert await read(device(plant, username="gateway", password="right", policy="None")) == 1.5
 

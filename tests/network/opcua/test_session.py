@@ -189,13 +189,14 @@ async def test_tags_are_read_and_one_bad_one_spoils_no_other(session) -> None:
             tag("nsu=urn:nobody;s=x"),
             tag("ns=2;s=PRESS.order", "text"),
             tag("ns=2;s=PRESS.empty"),
+            tag("ns=2;s=PRESS.curve | index=1"),
             tag("event:ns=2;s=PRESS", "text"),
             tag(f"method:{SPACE}PRESS/{SPACE}PRESS.Reset", "text"),
         ]
     )
-    assert [sample.value for sample in samples] == [12.5, None, None, "A1", None, None, None]
+    assert [sample.value for sample in samples] == [12.5, None, None, "A1", None, 2.0, None, None]
     assert [sample.quality for sample in samples] == [
-        Quality.GOOD, Quality.BAD, Quality.BAD, Quality.GOOD, Quality.BAD, Quality.BAD, Quality.BAD,
+        Quality.GOOD, Quality.BAD, Quality.BAD, Quality.GOOD, Quality.BAD, Quality.GOOD, Quality.BAD, Quality.BAD,
     ]  # fmt: skip
 
 
@@ -234,6 +235,7 @@ async def test_a_value_is_written_in_the_type_of_its_node(session, plant, name, 
         (f"{SPACE}PRESS.missing", 1.0, "The server does not know"),
         ("nsu=urn:nobody;s=x", 1.0, "does not know the namespace"),
         ("event:i=2253", "x", "takes no value"),
+        (f"{SPACE}PRESS.curve | index=0", 1.0, "one element of an array"),
     ],
 )
 async def test_what_cannot_be_written_is_refused_with_its_reason(session, address, value, message) -> None:

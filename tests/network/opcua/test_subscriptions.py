@@ -1,28 +1,27 @@
-"""What a subscription brings, and what it does not: dead-bands, limits, lost messages, interruptions, events."""
+"""What a subscription brings, and what it does not: dead-bands, limits, lost messages, events."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 from asyncua import ua
+from asyncua.common.connection import TransportLimits
 from asyncua.server.internal_subscription import InternalSubscription
 
 from gongfu.kernel.readings import Quality
-from gongfu.network.drivers.contract import DeviceUnavailable, Sample
-from gongfu.network.drivers.opcua import driver, follower, history
+from gongfu.network.drivers.contract import Sample
+from gongfu.network.drivers.opcua import driver, follower
 from gongfu.network.drivers.opcua.simulator import OpcuaSimulator, Point
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 EPOCH = 1_700_000_000_000_000
-SECOND = 1_000_000
 POINTS = [
-    *(Point("D", f"D.{name}") for name in ("a", "b", "c", "d", "e", "band", "lost", "poll", "gone", "half", "kept")),
+    *(Point("D", f"D.{name}") for name in ("a", "b", "c", "d", "e", "band", "lost", "poll", "gone")),
     Point("D", "D.on", False),
     Point("D", "D.long", ""),
 ]
@@ -30,7 +29,7 @@ POINTS = [
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def plant() -> AsyncIterator[OpcuaSimulator]:
-    async with OpcuaSimulator("127.0.0.1", 0, POINTS, events=["D"], history=True) as running:
+    async with OpcuaSimulator("127.0.0.1", 0, POINTS, events=["D"]) as running:
         yield running
 
 
@@ -286,74 +285,6 @@ async def test_a_text_longer_than_a_chunk_arrives_whole(plant, recorder, running
     await plant.write("D.long", "", EPOCH)
 
 
-async def _followed(plant: OpcuaSimulator, config: DeviceConfig, recorder: object, until: object) -> None:
-    """Run the driver until ``until``, then break the connection."""
-    task = asyncio.create_task(driver.run(config, recorder))  # type: ignore[arg-type]
-    try:
-        await recorder.until(until)  # type: ignore[attr-defined]
-        plant.close_connections()
-        with pytest.raises(DeviceUnavailable):
-            await asyncio.wait_for(task, 5)
-    finally:
-        task.cancel()
-
-
-async def test_after_an_interruption_nothing_is_doubled(plant, recorder, running) -> None:
-    config = device(plant, [tag(1, "kept"), tag(2, "c")])
-    await plant.write("D.kept", 1, EPOCH)
-    await _followed(plant, config, recorder, lambda: len(recorder.last()) == 2)
-    async with running(driver, config, recorder):
-        await recorder.until(lambda: plant.watched(["D.kept", "D.c"]))
-        await plant.write("D.kept", 2, EPOCH + 1)
-        await recorder.until(lambda: recorder.last()[1].value == 2)
-    assert recorder.of(1) == [Sample(1, 1.0, EPOCH), Sample(1, 2.0, EPOCH + 1)]
-    assert len(recorder.of(2)) == 1
-
-
-@pytest.mark.parametrize("ahead", [0, 400 * 86400 * SECOND])
-async def test_history_fills_an_interruption_in_pages_each_value_once(
-    plant, recorder, running, monkeypatch, ahead
-) -> None:
-    monkeypatch.setattr(history, "_VALUES", 10)
-    start = int(asyncio.get_running_loop().time() * 0) + _now() + ahead
-    name = "D.d" if not ahead else "D.e"  # a machine whose clock is more than a year ahead
-    config = device(plant, [tag(1, name.removeprefix("D.")), tag(2, "half")], history=3600)
-    await plant.write(name, 0, start)
-    await _followed(plant, config, recorder, lambda: len(recorder.last()) == 2)
-    for i in range(1, 36):
-        await plant.write(name, i, start + i)
-    storage = plant.server.iserver.history_manager.storage
-    kept = storage._datachanges[ua.NodeId(name, 2)]
-    await recorder.until(lambda: kept[-1].Value.Value == 35)
-    async with running(driver, config, recorder):
-        await recorder.until(lambda: recorder.last()[1].value == 35)
-        await recorder.until(lambda: plant.watched([name]))
-        await plant.write(name, 36, start + 36)
-        await recorder.until(lambda: recorder.last()[1].value == 36)
-    assert [(s.value, s.time - start) for s in recorder.of(1)] == [(float(i), i) for i in range(37)]
-    assert len(recorder.of(2)) == 1
-
-
-def _now() -> int:
-    return int(ua.uatypes.datetime.now().timestamp() * SECOND)
-
-
-async def test_a_server_without_history_is_followed_all_the_same(plant, recorder, running, monkeypatch) -> None:
-    async def refuse(params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
-        code = ua.StatusCode(ua.StatusCodes.BadHistoryOperationUnsupported)
-        return [ua.HistoryReadResult(StatusCode=code) for _ in params.NodesToRead]
-
-    monkeypatch.setattr(plant.server.iserver.history_manager, "read_history", refuse)
-    config = device(plant, [tag(1, "half")], history=60)
-    await plant.write("D.half", 1, EPOCH)
-    await _followed(plant, config, recorder, lambda: recorder.of(1))
-    async with running(driver, config, recorder):
-        await recorder.until(lambda: plant.watched(["D.half"]))
-        await plant.write("D.half", 2, EPOCH + 1)
-        await recorder.until(lambda: recorder.last()[1].value == 2)
-    assert recorder.complaints == ["half (ns=2;s=D.half): no history: BadHistoryOperationUnsupported"]
-
-
 async def test_two_gateways_of_one_name_do_not_disturb_each_other(plant, recorder, running) -> None:
     other = type(recorder)()
     config = device(plant, [tag(1, "a")])
@@ -362,3 +293,20 @@ async def test_two_gateways_of_one_name_do_not_disturb_each_other(plant, recorde
         await plant.write("D.a", 77, EPOCH)
         await recorder.until(lambda: recorder.last()[1].value == 77 and other.last()[2].value == 77)
     assert recorder.times_online == other.times_online == 1
+
+
+async def test_what_a_server_can_receive_does_not_limit_what_it_may_send(plant, recorder, running, monkeypatch) -> None:
+    """Small panels accept 8 kB in one chunk, and answer with more (FreeOpcUa/opcua-asyncio#841, node-opcua#1263)."""
+    small = TransportLimits(max_recv_buffer=65535, max_send_buffer=65535, max_chunk_count=1, max_message_size=8192)
+    monkeypatch.setattr(small, "create_acknowledge_and_set_limits", lambda _hello: _small_acknowledge(), raising=False)
+    monkeypatch.setattr(plant.server.bserver, "limits", small)
+    text = "x" * 300_000
+    await plant.write("D.long", text, EPOCH)
+    async with running(driver, device(plant, [tag(1, "long", "text")]), recorder):
+        await recorder.until(lambda: recorder.of(1))
+    assert recorder.last()[1].value == text
+    await plant.write("D.long", "", EPOCH)
+
+
+def _small_acknowledge() -> ua.Acknowledge:
+    return ua.Acknowledge(ReceiveBufferSize=8192, SendBufferSize=65536, MaxMessageSize=8192, MaxChunkCount=1)

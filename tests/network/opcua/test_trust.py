@@ -95,6 +95,13 @@ def test_a_host_is_found_by_its_short_name_but_an_address_is_no_name(tmp_path, k
     assert not believed(tmp_path, trust.Peer(certificate), certificate, host="example")
 
 
+def test_a_short_key_is_refused_unless_the_policy_allows_it(tmp_path, keys) -> None:
+    short = rsa.generate_private_key(65537, 1024)
+    peer = trust.Peer(issue("server", "server", short, short.public_key()))
+    assert not believed(tmp_path, peer, peer.certificate)
+    assert trust.check(peer, "plant.example", URI, OPTIONS, trust.TrustStore(tmp_path), 1, 1024) is False
+
+
 def test_a_key_that_is_not_rsa_is_said_so(keys) -> None:
     odd = issue("server", "server", keys[0], ec.generate_private_key(ec.SECP256R1()).public_key())
     with pytest.raises(ValueError, match="no RSA key"):

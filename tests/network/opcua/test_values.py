@@ -95,3 +95,12 @@ def test_lost_values_and_values_still_to_come_are_recognised() -> None:
     assert values.has_overflow(data(1.0, status=0x00000480))
     assert not values.has_overflow(data(1.0, status=0x00000080))
     assert values.read(tag("number"), data(None, ua.VariantType.Null, 0x80320000)) == (None, "")
+
+
+def test_an_element_of_an_array_is_a_value_and_says_when_it_is_not_there() -> None:
+    curve = data([1.0, 2.5], ua.VariantType.Double)
+    assert values.read(tag("number"), curve, None, 1) == (Sample(1, 2.5), "")
+    missing, problem = values.read(tag("number"), curve, None, 2)
+    assert missing == Sample(1, None, 0, Quality.BAD)
+    assert problem == "the value has 2 elements, the tag is element 2"
+    assert values.read(tag("number"), data(5.0), None, 0)[1] == "the value is no array, the tag is element 0"

@@ -56,12 +56,15 @@ class Deadband(msgspec.Struct, frozen=True):
 
 
 class Variable(msgspec.Struct, frozen=True):
-    """A variable's value. ``sampling`` in seconds, None for the device's interval; other None: the device's option."""
+    """A variable's value, or one element of it. ``sampling`` in seconds, None for the device's interval."""
 
     node: Address
     sampling: float | None = None
     queue: int | None = None
+    """None: the device's option, as for ``deadband``."""
     deadband: Deadband | None = None
+    index: int | None = None
+    """Which element of an array, from 0; None for a value that is none."""
 
 
 class Events(msgspec.Struct, frozen=True):
@@ -99,6 +102,7 @@ def parse_target(text: str) -> Target:
         return Variable(parse(text))
     wishes = dict(wish.split("=", 1) for wish in match["wishes"].split())
     sampling, queue, deadband = wishes.pop("sampling", ""), wishes.pop("queue", ""), wishes.pop("deadband", "")
+    index = wishes.pop("index", "")
     if wishes:
         raise _wrong_wish(text, next(iter(wishes)))
     return Variable(
@@ -106,6 +110,7 @@ def parse_target(text: str) -> Target:
         _number(text, "sampling", sampling, 0, 3600) if sampling else None,
         int(_number(text, "queue", queue, 1, 100_000)) if queue else None,
         parse_deadband(deadband) if deadband else None,
+        int(_number(text, "index", index, 0, 1_000_000)) if index else None,
     )
 
 
@@ -174,7 +179,7 @@ def _number(text: str, name: str, value: str, low: float, high: float) -> float:
 def _wrong_wish(text: str, name: str) -> BadConfiguration:
     return BadConfiguration(
         mark("{name} in the address {address} is wrong."),
-        remedy=mark("Behind the node id and | may stand: sampling=0.1 queue=100 deadband=0.5 (or deadband=2%)."),
+        remedy=mark("Behind the node id and | may stand: sampling=0.1 queue=100 deadband=0.5 (or 2%) index=0."),
         name=name[:50],
         address=text[:200],
     )

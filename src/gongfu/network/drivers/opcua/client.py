@@ -89,7 +89,8 @@ async def open_client(device: DeviceConfig, options: Options) -> AsyncIterator[G
         client = _bare(url, device, options)
     if choice.secure:
         peer = _peer(choice.certificate, options)
-        if await asyncio.to_thread(trust.check, peer, host, choice.uri, options, store, device.org):
+        bits = security.shortest_key(choice.policy)
+        if await asyncio.to_thread(trust.check, peer, host, choice.uri, options, store, device.org, bits):
             remember = peer.certificate
         own = await asyncio.to_thread(own_certificate, settings().home, settings().node)
         client.application_uri = own.uri
@@ -172,7 +173,7 @@ def _judge(
                 peer = _peer(answer.ServerCertificate or b"", options)
                 trust.check(peer, host, server or "", options, store, org)
         elif options.policy != security.NONE:
-            raise BadConfiguration(
+            raise DeviceUnavailable(
                 mark("{endpoint} wants the password in plain text."),
                 remedy=mark("Turn encryption on at the server, or set the option policy to None."),
                 endpoint=options.endpoint,

@@ -232,11 +232,13 @@ class Connection:
             await self.client.uaclient.call([refresh(subscription)])
 
     async def again(self, subscription: int, number: int) -> ua.NotificationMessage | None:
-        """The message ``number`` once more; None when the server has it no longer."""
+        """The message ``number`` once more; None when the server has it no longer, or nobody can read it."""
         with talking(self.options.endpoint):
             try:
                 message = await self.client.uaclient.session.republish(subscription, number)
-            except ua.UaStatusCodeError:
+            except (OSError, TimeoutError):
+                raise
+            except Exception:  # what made asyncua drop the message the first time may do so again
                 return None
         return message if message.NotificationData else None
 

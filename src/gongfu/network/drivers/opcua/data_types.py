@@ -107,6 +107,8 @@ def _builtin(node: ua.NodeId) -> ua.VariantType | None:
 
 def variant(value: Json, builtin: ua.VariantType | None, *, array: bool = False) -> ua.Variant:
     """``value`` as ``builtin``; raises :class:`Unfit` naming what would fit."""
+    if builtin is None:
+        raise Unfit("values of its data type cannot be written")
     if array:
         if not isinstance(value, list):
             raise Unfit("a list is wanted")
@@ -114,7 +116,7 @@ def variant(value: Json, builtin: ua.VariantType | None, *, array: bool = False)
     return ua.Variant(_fit(value, builtin), builtin)
 
 
-def _fit(value: Json, builtin: ua.VariantType | None) -> object:
+def _fit(value: Json, builtin: ua.VariantType) -> object:
     if builtin in INTEGERS:
         return _integer(value, *INTEGERS[builtin])
     match builtin, value:
@@ -142,10 +144,8 @@ def _fit(value: Json, builtin: ua.VariantType | None) -> object:
                 return uuid.UUID(value)
             except ValueError:
                 raise Unfit("a GUID is wanted") from None
-        case None, _:
-            raise Unfit("values of its data type cannot be written")
         case _:
-            raise Unfit(f"{builtin.name if builtin else 'another type'} is wanted")
+            raise Unfit(f"{builtin.name} is wanted")
 
 
 def _integer(value: Json, low: int, high: int) -> int:

@@ -44,6 +44,7 @@ class Follower:
         self._sink = sink
         self._reported: set[int] = set()
         self._variables: dict[int, ua.NodeId] = {}
+        self._indexes: dict[int, int | None] = {}
         self._items: dict[int, Item] = {}
         self._watched: dict[int, int] = {}
         """Number of a tag that is watched → what the server calls it."""
@@ -73,13 +74,14 @@ class Follower:
             self._items[number] = Item(number, node, 0, self._options.queue, events=True)
         else:
             self._variables[number] = node
+            self._indexes[number] = target.index
             wished = target.deadband if target.deadband is not None else self._options.width
             self._items[number] = Item(
                 number,
                 node,
                 self._device.interval if target.sampling is None else target.sampling,
                 target.queue or self._options.queue,
-                wished if self._device.tags[number].kind == "number" else Deadband(),
+                wished if self._device.tags[number].kind == "number" and target.index is None else Deadband(),
             )
 
     async def follow(self) -> None:
@@ -243,7 +245,7 @@ class Follower:
         """The samples of ``found`` that were not emitted before."""
         seen = self._seen.setdefault(number, {})
         for value in found:
-            sample, _ = values.read(self._device.tags[number], value)
+            sample, _ = values.read(self._device.tags[number], value, None, self._indexes[number])
             if sample is None or sample in seen:
                 continue
             seen[sample] = None
@@ -265,7 +267,7 @@ class Follower:
 
     def _sample(self, number: int, value: ua.DataValue, time: int | None, into: list[Sample]) -> None:
         tag = self._device.tags[number]
-        sample, problem = values.read(tag, value, time)
+        sample, problem = values.read(tag, value, time, self._indexes[number])
         if problem:
             self._report(number, problem)
         if values.has_overflow(value):

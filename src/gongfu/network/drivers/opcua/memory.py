@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
 
 from gongfu.network.drivers.contract import Sample
 from gongfu.network.drivers.opcua.address import Address
@@ -11,8 +15,13 @@ _EVENTS = 1000
 """Events of a device that are kept to be recognised."""
 
 
+class _Kept(msgspec.Struct, frozen=True):
+    endpoint: str
+    last: dict[int, Sample]
+
+
 class Memory:
-    """Of one device, as long as the gateway runs."""
+    """Of one device, as long as the gateway runs; the last samples beyond that, see :meth:`leave`."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -37,6 +46,27 @@ class Memory:
                 if known not in namespaces:
                     self._spaces[number] = uri
         return changed
+
+    def resume(self, file: Path) -> None:
+        """Take up the last samples that an earlier process has left in ``file``, which is gone afterwards.
+
+        A gateway that is killed leaves none: a gap in its readings is better than doubled ones.
+        """
+        try:
+            found = msgspec.json.decode(file.read_bytes(), type=_Kept)
+            file.unlink()
+        except (OSError, msgspec.DecodeError):
+            return
+        if found.endpoint == self.endpoint:
+            self.last = found.last | self.last
+
+    def leave(self, file: Path) -> None:
+        """Write the last samples to ``file``, for :meth:`resume`; a disk that cannot is no reason to fail."""
+        with contextlib.suppress(OSError):
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft = file.with_suffix(".new")
+            draft.write_bytes(msgspec.json.encode(_Kept(self.endpoint, self.last)))
+            draft.replace(file)
 
     def is_news(self, event: Sample) -> bool:
         """Whether ``event`` was not told before: a server that is asked repeats the conditions that hold."""

@@ -62,7 +62,7 @@ class Questions:
         """The value of each tag now. A method says what it returned to the last call of this session."""
         targets = [parse_target(tag.address) for tag in tags]
         samples = [Sample(tag.series, None, quality=Quality.BAD) for tag in tags]
-        asked: list[tuple[int, ua.NodeId]] = []
+        asked: list[tuple[int, int | None, ua.NodeId]] = []
         for number, target in enumerate(targets):
             if isinstance(target, Method):
                 if tags[number].address in self._results:
@@ -70,10 +70,10 @@ class Questions:
             elif not isinstance(target, Events):
                 node = self._connection.node(target.node)
                 if node is not None:
-                    asked.append((number, node))
-        answers = await self._connection.read([node for _, node in asked])
-        for (number, _), answer in zip(asked, answers, strict=True):
-            sample, _ = values.read(tags[number], answer)
+                    asked.append((number, target.index, node))
+        answers = await self._connection.read([node for _, _, node in asked])
+        for (number, index, _), answer in zip(asked, answers, strict=True):
+            sample, _ = values.read(tags[number], answer, None, index)
             samples[number] = sample or samples[number]
         return samples
 
@@ -88,6 +88,12 @@ class Questions:
                 self._connection, self._types, tag.address, object_, method, value
             )
             return
+        if target.index is not None:
+            raise Refusal(
+                mark("{address} is one element of an array."),
+                remedy=mark("Write the whole array, as a JSON list, to its address without index."),
+                address=tag.address[:100],
+            )
         node = self._node(target.node, tag.address)
         await write_variable(self._connection, self._types, tag.address, node, value)
 

@@ -9,7 +9,7 @@ from asyncua import ua
 from asyncua.crypto import security_policies
 
 from gongfu.kernel.i18n import mark
-from gongfu.network.drivers.contract import BadConfiguration
+from gongfu.network.drivers.contract import DeviceUnavailable
 from gongfu.network.drivers.opcua.options import Options
 
 _POLICIES: dict[str, type[security_policies.SecurityPolicy]] = {
@@ -44,6 +44,11 @@ class Choice(msgspec.Struct, frozen=True):
         return self.mode is not ua.MessageSecurityMode.None_
 
 
+def shortest_key(policy: str) -> int:
+    """Bits that the RSA keys of ``policy`` have at least (Part 7 §6.6)."""
+    return 1024 if policy in DEPRECATED else 2048
+
+
 def policy_class(name: str) -> type[security_policies.SecurityPolicy]:
     """asyncua's class of the policy ``name``."""
     return _POLICIES[name]
@@ -52,13 +57,13 @@ def policy_class(name: str) -> type[security_policies.SecurityPolicy]:
 def choose(endpoints: Sequence[ua.EndpointDescription], options: Options, *, known: bool) -> Choice:
     """The strongest endpoint that ``options`` allow; ``known``: the server's certificate is, so None is no choice.
 
-    Raises :class:`BadConfiguration` when there is none.
+    Raises :class:`DeviceUnavailable` when there is none: the server may get one.
     """
     offered = {choice: None for endpoint in endpoints if (choice := _read(endpoint)) is not None}
     fitting = [choice for choice in offered if _fits(choice, options, known)]
     if not fitting:
         names = sorted({f"{choice.policy} {_mode_name(choice.mode)}".strip() for choice in offered})
-        raise BadConfiguration(
+        raise DeviceUnavailable(
             mark("{endpoint} offers no security that the options allow, but: {offered}."),
             remedy=mark("Change policy and mode, or turn it on at the server."),
             endpoint=options.endpoint,

@@ -128,10 +128,10 @@ def is_known(options: Options, store: TrustStore, org: int) -> bool:
     return bool(options.fingerprints or pinned)
 
 
-def check(peer: Peer, host: str, uri: str, options: Options, store: TrustStore, org: int) -> bool:
+def check(peer: Peer, host: str, uri: str, options: Options, store: TrustStore, org: int, shortest: int = 2048) -> bool:
     """Return when ``peer`` is believed as the server ``uri`` at ``host``; True when it is to be remembered.
 
-    Raises :class:`CertificateRefused`.
+    ``shortest``: bits that its key must have. Raises :class:`CertificateRefused`.
     """
     remember = False
     pinned = store.remembered(org, options.endpoint) if options.trust == "first-use" else ""
@@ -154,9 +154,22 @@ def check(peer: Peer, host: str, uri: str, options: Options, store: TrustStore, 
             )
         remember = True
     if options.verify == "all":
+        _check_key(peer, shortest, options)
         _check_time(peer, options)
         _check_names(peer, host, uri, options)
     return remember
+
+
+def _check_key(peer: Peer, shortest: int, options: Options) -> None:
+    key = peer.certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < shortest:
+        raise _refused(
+            mark("The key of {endpoint} has {bits} bits only, SHA-256 {fingerprint}."),
+            mark("Let the server make a new certificate, or set the option verify to fingerprint."),
+            options,
+            peer,
+            bits=key.key_size,
+        )
 
 
 def _check_time(peer: Peer, options: Options) -> None:

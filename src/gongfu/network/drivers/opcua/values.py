@@ -38,8 +38,12 @@ def microseconds(time: datetime | None) -> int:
     return max(0, (known - _EPOCH) // _MICROSECOND)
 
 
-def read(tag: TagConfig, value: ua.DataValue, time: int | None = None) -> tuple[Sample | None, str]:
+def read(
+    tag: TagConfig, value: ua.DataValue, time: int | None = None, index: int | None = None
+) -> tuple[Sample | None, str]:
     """The sample of ``tag``, and what is wrong with its type; ``time`` replaces the source timestamp.
+
+    ``index``: the tag is that element of an array.
 
     No sample when the server has had no value yet. A value of another kind than the tag's becomes *bad*.
     """
@@ -51,6 +55,11 @@ def read(tag: TagConfig, value: ua.DataValue, time: int | None = None) -> tuple[
     if grade is Quality.BAD:
         return Sample(tag.series, None, at, grade), ""
     found = None if value.Value is None else value.Value.Value
+    if index is not None:
+        if not isinstance(found, list) or index >= len(found):
+            length = f"has {len(found)} elements" if isinstance(found, list) else "is no array"
+            return Sample(tag.series, None, at, Quality.BAD), f"the value {length}, the tag is element {index}"
+        found = found[index]
     content = fit(tag.kind, _scalar(found))
     if content is not None:
         return Sample(tag.series, content, at, grade), ""
