@@ -17,7 +17,10 @@ DOORS = {
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
     "network.drivers": {"contract", "pacing", "registry"},
     "network.gateway": {"asking", "config", "tickets"},
-    "network.models": {"library", "types"},
+    "network.models": {
+        *("categories", "conformance", "exporting", "importing", "library", "nodeset", "proposing", "types"),
+        *("units", "versions"),
+    },
     "identity.handle": {
         "admin_record",
         "client",
@@ -62,6 +65,7 @@ DOORS = {
     "identity.mirror": {"follower", "leader", "reporting", "wire"},
     "platform.commands": {"services"},
     "platform.devices": {"services", "models", "sync", "desk"},
+    "platform.modelling": {"services", "models", "observing"},
     "data.telemetry": {"services", "overview", "texts"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""

@@ -73,6 +73,7 @@ GONGFU_APPS = [
     "gongfu.identity.escrow",
     "gongfu.platform.devices",
     "gongfu.platform.commands",
+    "gongfu.platform.modelling",
     "gongfu.data.telemetry",
     "gongfu.console",
 ]

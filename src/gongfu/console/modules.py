@@ -32,6 +32,7 @@ MODULES = (
     "gongfu.identity.escrow",
     "gongfu.platform.devices",
     "gongfu.platform.commands",
+    "gongfu.platform.modelling",
     "gongfu.data.telemetry",
     "gongfu.kernel.tasks",
     "gongfu.kernel.audit",

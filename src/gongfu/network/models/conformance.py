@@ -231,6 +231,4 @@ def _shown(limit: float | None) -> str:
 
 def _finding(of_type: TagType, code: str, severity: Severity, message: str, remedy: str, **values: str) -> Finding:
     filled = {"tag": of_type.key, **values}
-    return Finding(
-        tag=of_type.key, code=code, severity=severity, message=message, remedy=remedy, values=filled
-    )
+    return Finding(tag=of_type.key, code=code, severity=severity, message=message, remedy=remedy, values=filled)

@@ -53,7 +53,9 @@ def numbers(version: str) -> tuple[int, int, int]:
     try:
         major, minor, patch = (int(part) for part in version.split("."))
     except ValueError as error:
-        raise Invalid(mark("{version} is no version."), remedy=mark("Write it as 1.0.0."), version=version[:40]) from error
+        raise Invalid(
+            mark("{version} is no version."), remedy=mark("Write it as 1.0.0."), version=version[:40]
+        ) from error
     return major, minor, patch
 
 
@@ -106,7 +108,9 @@ def _grade(name: str, old: Plain | None, new: Plain | None) -> Compatibility:
         return "editorial"
     if name == "low" and (new is None or (isinstance(old, float | int) and isinstance(new, float | int) and new < old)):
         return "additive"
-    if name == "high" and (new is None or (isinstance(old, float | int) and isinstance(new, float | int) and new > old)):
+    if name == "high" and (
+        new is None or (isinstance(old, float | int) and isinstance(new, float | int) and new > old)
+    ):
         return "additive"
     if name == "required":
         return "breaking" if new else "additive"
