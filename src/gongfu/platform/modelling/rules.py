@@ -16,6 +16,10 @@ def search_text(model: DeviceType) -> str:
     for tag in model.tags:
         words += [tag.key, tag.name.zh, tag.name.en, tag.unit, *tag.synonyms]
         words.append(UNITS[tag.unit].ucum if tag.unit in UNITS else "")
-    for named in (*model.states, *model.alarms, *model.methods, *model.nameplate):
-        words += [named.key, named.name.zh, named.name.en]
+    named = [(state.key, state.name) for state in model.states]
+    named += [(alarm.key, alarm.name) for alarm in model.alarms]
+    named += [(method.key, method.name) for method in model.methods]
+    named += [(field.key, field.name) for field in model.nameplate]
+    for key, name in named:
+        words += [key, name.zh, name.en]
     return " ".join(dict.fromkeys(word for word in words if word)).lower()

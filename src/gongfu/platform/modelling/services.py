@@ -21,7 +21,7 @@ from gongfu.network.models import conformance, library, proposing, versions
 from gongfu.network.models.conformance import BoundTag, Report
 from gongfu.network.models.exporting import aas, json_schema, opcua
 from gongfu.network.models.proposing import DeviceFacts, Proposal, TagFacts
-from gongfu.network.models.types import DeviceType
+from gongfu.network.models.types import DeviceType, Kind
 from gongfu.platform.devices import services as devices
 from gongfu.platform.devices.models import Device, Tag
 from gongfu.platform.modelling import observing
@@ -200,8 +200,9 @@ def _observed(device: Device, tags: Sequence[Tag]) -> Mapping[int, observing.Obs
         return {}  # a proposal without behaviour is better than none
 
 
-def _kind(tag: Tag) -> proposing.Kind:
-    return msgspec.convert(tag.kind, proposing.Kind)
+def _kind(tag: Tag) -> Kind:
+    kind: Kind = msgspec.convert(tag.kind, Kind)
+    return kind
 
 
 def draft_from(user: User, organisation: Organisation, spec: DeviceType, origin: str = "own") -> InformationModel:
