@@ -153,7 +153,7 @@ BINDINGS: Resource[Binding] = Resource(
     permissions=Permissions(add=nobody, change=nobody, delete=can_edit),
     remove=lambda binding, user: services.unbind(user, binding),
     actions=[Action("check", _("Check now"), _check, icon="refresh")],
-    tabs=[Tab("report", _("Report"), "modelling/report.html", model_tabs.report)],
+    tabs=[Tab("report", _("Conformance report"), "modelling/report.html", model_tabs.report)],
     lead=_conformance_lead,
     empty=_("A device is bound to its model on the device's page. Here you see how well each keeps it."),
 )
