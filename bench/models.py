@@ -4,7 +4,7 @@
 
 ``nodesets_imported`` are those that joined and whose re-export reads back as an equivalent information model;
 ``nodesets_incomplete`` are those among them that require a model no file of the folder offers. ``seconds`` is all
-of it. Without the variable the folder ``../shared/data/nodesets`` beside the checkout is taken, or one level further up.
+of it. Without the variable the folder ``../shared/data/nodesets`` beside the checkout or one level up is taken.
 """
 
 from __future__ import annotations

@@ -18,7 +18,10 @@ DOORS = {
     "network.drivers": {"contract", "pacing", "registry"},
     "network.gateway": {"asking", "config", "tickets"},
     "network.serving": {"offers", "registers"},
-    "network.models": {"library", "types"},
+    "network.models": {
+        *("categories", "conformance", "exporting", "importing", "library", "nodeset", "proposing", "types"),
+        *("units", "versions"),
+    },
     "identity.handle": {
         "admin_record",
         "client",
@@ -64,6 +67,7 @@ DOORS = {
     "platform.commands": {"services"},
     "platform.northbound": {"services", "linking"},
     "platform.devices": {"services", "models", "sync", "desk"},
+    "platform.modelling": {"services", "models", "observing"},
     "data.telemetry": {"services", "overview", "texts"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""

@@ -74,6 +74,7 @@ GONGFU_APPS = [
     "gongfu.platform.devices",
     "gongfu.platform.commands",
     "gongfu.platform.northbound",
+    "gongfu.platform.modelling",
     "gongfu.data.telemetry",
     "gongfu.console",
 ]

@@ -33,6 +33,7 @@ MODULES = (
     "gongfu.platform.devices",
     "gongfu.platform.commands",
     "gongfu.platform.northbound",
+    "gongfu.platform.modelling",
     "gongfu.data.telemetry",
     "gongfu.kernel.tasks",
     "gongfu.kernel.audit",

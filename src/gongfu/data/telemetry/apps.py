@@ -8,3 +8,10 @@ class TelemetryConfig(AppConfig):
 
     name = "gongfu.data.telemetry"
     label = "telemetry"
+
+    def ready(self) -> None:
+        """Whoever proposes models and checks conformance learns from here how tags behave."""
+        from gongfu.data.telemetry import observing  # noqa: PLC0415 (only where Django is set up)
+        from gongfu.platform.modelling import observing as asked  # noqa: PLC0415
+
+        asked.use(observing.observe)

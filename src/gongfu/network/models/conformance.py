@@ -166,7 +166,9 @@ def _unit_findings(of_type: TagType, tag: BoundTag) -> Iterator[Finding]:
         "unit_converts",
         "warning",
         mark("{tag} is in {found} instead of {wanted}."),
-        mark("Set the tag's scale to {scale} × and its offset to {offset} more, and the unit to {wanted}."),
+        mark(
+            "Multiply the tag's scale and offset by {scale}, add {offset} to the offset, and set the unit to {wanted}."
+        ),
         found=here,
         wanted=there,
         scale=f"{scale:g}",
@@ -231,6 +233,4 @@ def _shown(limit: float | None) -> str:
 
 def _finding(of_type: TagType, code: str, severity: Severity, message: str, remedy: str, **values: str) -> Finding:
     filled = {"tag": of_type.key, **values}
-    return Finding(
-        tag=of_type.key, code=code, severity=severity, message=message, remedy=remedy, values=filled
-    )
+    return Finding(tag=of_type.key, code=code, severity=severity, message=message, remedy=remedy, values=filled)

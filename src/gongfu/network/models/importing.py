@@ -65,10 +65,14 @@ def _tag(space: Space, path: str, key: str, member: Member) -> TagType:
 def _kind(space: Space, data_type: NodeId | None) -> Kind:
     if data_type == _BOOLEAN:
         return "boolean"
-    if data_type is not None and space.find(data_type) is not None:
+    if data_type is not None:
         if space.is_a(data_type, standard.NUMBER):
             return "number"
-        if space.is_a(data_type, standard.ENUMERATION) and enumeration(space, data_type):
+        if (
+            space.is_a(data_type, standard.ENUMERATION)
+            and space.find(data_type) is not None
+            and enumeration(space, data_type)
+        ):
             return "number"
     return "text"
 

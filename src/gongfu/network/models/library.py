@@ -40,9 +40,7 @@ def types() -> tuple[DeviceType, ...]:
 @cache
 def fragments() -> dict[str, Plain]:
     """What several types share, by name: drives, axes, the electrical supply, …"""
-    return {
-        path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in (FOLDER / FRAGMENTS).glob("*.toml")
-    }
+    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in (FOLDER / FRAGMENTS).glob("*.toml")}
 
 
 @cache

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -30,7 +30,11 @@ _SAME = (
     *(("outlet", "out", "discharge", "exhaust", "outgoing"), ("inlet", "in", "intake", "suction", "feed")),
     *(("program", "prog", "recipe", "job"), ("hours", "hour", "runtime", "time"), ("weight", "wt", "mass")),
     *(("factor", "pf", "cos"), ("active", "act", "actual"), ("winding", "coil"), ("bearing", "brg"), ("oil", "lube")),
-    *(("total", "totaliser", "totalizer", "sum", "cumulative", "accumulated"), ("supply", "flow"), ("hydraulic", "hyd")),
+    *(
+        ("total", "totaliser", "totalizer", "sum", "cumulative", "accumulated"),
+        ("supply", "flow"),
+        ("hydraulic", "hyd"),
+    ),
     *(("coolant", "cooling", "clg"), ("water", "wtr"), ("tension", "tens"), ("thickness", "thk"), ("battery", "batt")),
     *(("soc", "charge"), ("cycle", "takt"), ("load", "ld"), ("position", "valve"), ("reject", "ng", "scrap", "bad")),
 )
@@ -182,7 +186,7 @@ def _overlap(here: frozenset[str], there: frozenset[str]) -> float:
     return len(here & there) / len(here | there) if here and there else 0.0
 
 
-@cache
+@lru_cache(maxsize=50_000)
 def _words(text: str) -> frozenset[str]:
     found = [word.lower() for word in _WORD.findall(text)]
     kept = [word for word in found if word not in _FILLER and word not in _ZH_FILLER] or found

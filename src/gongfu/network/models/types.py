@@ -6,11 +6,10 @@ a device of the type adds only where each value is found (driver, address).
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
-
-import re
 
 from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark

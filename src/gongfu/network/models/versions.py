@@ -53,7 +53,9 @@ def numbers(version: str) -> tuple[int, int, int]:
     try:
         major, minor, patch = (int(part) for part in version.split("."))
     except ValueError as error:
-        raise Invalid(mark("{version} is no version."), remedy=mark("Write it as 1.0.0."), version=version[:40]) from error
+        raise Invalid(
+            mark("{version} is no version."), remedy=mark("Write it as 1.0.0."), version=version[:40]
+        ) from error
     return major, minor, patch
 
 
@@ -104,12 +106,16 @@ def _fields(path: str, old: dict[str, Plain], new: dict[str, Plain], left_out: s
 def _grade(name: str, old: Plain | None, new: Plain | None) -> Compatibility:
     if name in _EDITORIAL:
         return "editorial"
-    if name == "low" and (new is None or (isinstance(old, float | int) and isinstance(new, float | int) and new < old)):
-        return "additive"
-    if name == "high" and (new is None or (isinstance(old, float | int) and isinstance(new, float | int) and new > old)):
-        return "additive"
+    if name in ("low", "high"):
+        return "additive" if new is None or _wider(name, old, new) else "breaking"
     if name == "required":
         return "breaking" if new else "additive"
     if name == "writable":
         return "additive" if new else "breaking"
     return "breaking"
+
+
+def _wider(name: str, old: Plain | None, new: Plain | None) -> bool:
+    if not isinstance(old, float | int) or not isinstance(new, float | int):
+        return False
+    return new < old if name == "low" else new > old

@@ -24,7 +24,8 @@ UNIT = """<Value><ExtensionObject xmlns="http://opcfoundation.org/UA/2008/02/Typ
 
 
 def variable(number: int, name: str, parent: int, more: str = "", kind: str = "i=47", rule: int = 78) -> str:
-    return f"""<UAVariable NodeId="ns=1;i={number}" BrowseName="1:{name}" ParentNodeId="ns=1;i={parent}" DataType="i=11">
+    return f"""<UAVariable NodeId="ns=1;i={number}" BrowseName="1:{name}" ParentNodeId="ns=1;i={parent}"
+DataType="i=11">
 <DisplayName Locale="en">{name}</DisplayName><DisplayName Locale="zh-CN">{name} 值</DisplayName>
 <Description>of {name} &amp; co</Description><References>
 <Reference ReferenceType="{kind}" IsForward="false">ns=1;i={parent}</Reference>
@@ -54,7 +55,7 @@ def pump(tmp_path: Path) -> Imported:
 
 def test_a_type_has_what_it_inherits_and_the_nearer_declaration_wins(pump: Imported) -> None:
     model = type_model(pump.space, NodeId(PUMPS, "i=2"))
-    members = {path: member for path, member in model.walk()}
+    members = dict(model.walk())
     assert list(members) == ["Temperature", "Flow"]
     assert members["Flow"].rule == "Optional"
     assert members["Temperature"].node.id == NodeId(PUMPS, "i=21")

@@ -63,6 +63,13 @@ class Catalogue:
         """Every ``.xml`` file under ``folder``; what is no NodeSet stands in :attr:`unreadable`."""
         return cls(path for path in folder.rglob("*") if path.suffix.lower() == ".xml" and path.is_file())
 
+    def add(self, nodeset: NodeSet) -> None:
+        """Offer a NodeSet that was read already, under its file's name."""
+        path = Path(nodeset.file)
+        self._layers[path] = Layer(nodeset)
+        for model in nodeset.models:
+            self._offers.setdefault(model.uri, []).append(Offer(model, path))
+
     def _look_at(self, path: Path) -> None:
         try:
             head = reading.read_head(path)
@@ -83,13 +90,13 @@ class Catalogue:
 
     def load(self, path: Path) -> Imported:
         """The file with what it requires; raises :class:`Invalid` naming file and node."""
-        return self.join(self._layer(path), path)
+        return self.join(self._layer(path))
 
     def load_bytes(self, file: str, content: bytes) -> Imported:
         """The same of a file that is not among the catalogue's."""
-        return self.join(Layer(reading.read_bytes(file, content)), None)
+        return self.join(Layer(reading.read_bytes(file, content)))
 
-    def join(self, layer: Layer, path: Path | None) -> Imported:
+    def join(self, layer: Layer) -> Imported:
         """``layer`` on top of what it requires, from this catalogue."""
         warnings = list(layer.nodeset.warnings)
         below: dict[str, Layer] = {}

@@ -81,6 +81,11 @@ class Space:
         """The first of :meth:`targets`."""
         return next((target for kind, target in self.outgoing(node) if self.is_a(kind, of)), None)
 
+    def supertype(self, node: NodeId) -> NodeId | None:
+        """The type right above a type."""
+        stated = next((source for kind, source in self.incoming(node) if kind == standard.HAS_SUBTYPE), None)
+        return stated or standard.SUPERTYPES.get(node)
+
     def supertypes(self, node: NodeId) -> tuple[NodeId, ...]:
         """Types above a type, nearest first; raises :class:`Invalid` where they go in a circle."""
         known = self._supertypes.get(node)
@@ -88,7 +93,7 @@ class Space:
             return known
         chain: list[NodeId] = []
         here = node
-        while above := next((source for kind, source in self.incoming(here) if kind == standard.HAS_SUBTYPE), None):
+        while above := self.supertype(here):
             if above == node or above in chain:
                 raise self._refuse(node, f"it is a subtype of itself through {above}")
             chain.append(above)

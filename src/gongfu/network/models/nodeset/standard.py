@@ -125,3 +125,19 @@ ALIASES = {
     }.items()
 }
 """Names that files use for namespace 0 without declaring them, as they should."""
+
+SUPERTYPES = {
+    HIERARCHICAL: REFERENCES,
+    HAS_CHILD: HIERARCHICAL,
+    ORGANIZES: HIERARCHICAL,
+    AGGREGATES: HAS_CHILD,
+    HAS_SUBTYPE: HAS_CHILD,
+    HAS_PROPERTY: AGGREGATES,
+    HAS_COMPONENT: AGGREGATES,
+    ALIASES["HasOrderedComponent"]: HAS_COMPONENT,
+    HAS_ADD_IN: HAS_COMPONENT,
+    **dict.fromkeys((ALIASES["Float"], ALIASES["Double"], _id(27), _id(28)), NUMBER),
+    **dict.fromkeys((ALIASES[name] for name in ("SByte", "Int16", "Int32", "Int64")), _id(27)),
+    **dict.fromkeys((ALIASES[name] for name in ("Byte", "UInt16", "UInt32", "UInt64")), _id(28)),
+}
+"""So that a file can be understood where that of OPC UA itself is not at hand."""

@@ -62,8 +62,8 @@ class _Writer:
         self.out.write("</Models>\n")
         if self.nodeset.aliases:
             self.out.write("<Aliases>\n")
-            for name, node in self.nodeset.aliases:
-                self.out.write(f"  <Alias{_attributes([('Alias', name)])}>{_escaped(self._id(node))}</Alias>\n")
+            for name, meant in self.nodeset.aliases:
+                self.out.write(f"  <Alias{_attributes([('Alias', name)])}>{_escaped(self._id(meant))}</Alias>\n")
             self.out.write("</Aliases>\n")
         if self.nodeset.extensions:
             self._element(Element("Extensions", children=self.nodeset.extensions), NAMESPACE, "")

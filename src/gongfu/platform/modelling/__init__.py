@@ -1,0 +1,1 @@
+"""The governed library of information models, and which device follows which of them."""
