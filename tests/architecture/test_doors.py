@@ -61,7 +61,7 @@ DOORS = {
     "identity.escrow": {"services", "archive", "copying", "recovery"},
     "identity.mirror": {"follower", "leader", "reporting", "wire"},
     "platform.commands": {"services"},
-    "platform.devices": {"services", "models", "sync", "desk"},
+    "platform.devices": {"desk", "exchange", "services", "models", "sync"},
     "data.telemetry": {"services", "overview", "texts"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""
