@@ -5,17 +5,22 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 
+from gongfu.cli import devices as cli
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.rules import Role
-from gongfu.kernel.errors import Invalid, unpacked
+from gongfu.kernel.errors import Invalid, NotFound, unpacked
 from gongfu.kernel.pages.export import to_csv
+from gongfu.kernel.tasks import worker
 from gongfu.platform.devices import applying, entries, files, importing, sheet_writing, sheets, sync, versions
 from gongfu.platform.devices.applying import What
 from gongfu.platform.devices.document import DeviceDocument, TagDocument, canonical
@@ -355,3 +360,91 @@ def test_options_in_one_cell(cell: str, found: dict[str, str]) -> None:
 def test_options_that_are_none(cell: str) -> None:
     with pytest.raises(Invalid, match="no options"):
         entries.options_in(cell)
+
+
+@pytest.fixture
+def client(li: User) -> Client:
+    found = Client()
+    found.force_login(li)
+    return found
+
+
+def work() -> None:
+    while worker.step("test"):
+        pass
+
+
+def test_a_file_is_looked_at_shown_and_applied_by_its_uploader(client: Client, li: User) -> None:
+    put(li, PRESS)
+    data = exported("toml").replace(b"port = 1502", b"port = 1509")
+    answer = client.post("/platform/sheets/", {"file": SimpleUploadedFile("plant.toml", data), "why": "moved"})
+    assert answer.status_code == 302, answer.content.decode()
+    address = answer.headers["Location"]
+    assert "hx-trigger" in client.get(address).content.decode()
+    assert client.post(f"{address}apply").status_code == 409  # nobody has looked yet
+    work()
+    page = client.get(address).content.decode()
+    assert "<ins>1509</ins>" in page
+    assert Device.objects.get().options["port"] == 1502
+    assert client.post(f"{address}apply").status_code == 302
+    work()
+    assert 'id="apply"' not in client.get(address).content.decode()
+    assert Device.objects.get().options["port"] == 1509
+    assert Device.objects.get().versions.latest("number").why == "moved"
+    assert client.post(f"{address}apply").status_code == 409
+
+
+def test_a_wrong_file_shows_its_cells_and_cannot_be_applied(client: Client, li: User) -> None:
+    data = book([["PRESS 1", "压机", "centrifugal-pump", "modbus", "host=a"]])
+    address = client.post("/platform/sheets/", {"file": SimpleUploadedFile("plant.xlsx", data)}).headers["Location"]
+    work()
+    page = client.get(address).content.decode()
+    assert "PRESS 1" in page
+    assert 'id="apply"' not in page
+    assert client.post(f"{address}apply").status_code == 409
+    stranger = Client()
+    stranger.force_login(person("qian", enterprise("huasu", "华塑")))
+    assert stranger.get(address).status_code == 404
+    assert stranger.post(f"{address}apply").status_code == 404
+
+
+def test_without_a_file_or_with_a_viewers_rights_nothing_is_uploaded(client: Client, plant: Organisation) -> None:
+    assert client.post("/platform/sheets/", {}).status_code == 422
+    viewer = Client()
+    viewer.force_login(person("zhao", plant, Role.VIEWER))
+    assert viewer.get("/platform/sheets/").status_code == 403
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "devices.csv", "tags.csv", "toml", "json"])
+def test_everything_can_be_taken_out_of_the_console(kind: str, client: Client, li: User) -> None:
+    put(li, PRESS)
+    answer = client.get(f"/platform/sheets/export.{kind}")
+    assert answer.status_code == 200
+    name = answer.headers["Content-Disposition"].partition("filename=")[2].strip('"')
+    assert importing.look(li, answer.content, name).unchanged == 1
+    assert client.get("/platform/sheets/export.exe").status_code == 404
+
+
+def test_the_command_line_takes_out_and_brings_in(li: User, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(li, PRESS, but(key="PRESS-2"))
+    file = tmp_path / "plant.toml"
+    cli.take_out(file, "hengrui", json=False)
+    file.write_text(file.read_text("utf-8").replace("port = 1502", "port = 1503", 1), "utf-8")
+    cli.bring_in(file, "", dry_run=True)
+    said = capsys.readouterr().out
+    assert "hengrui/PRESS-1: changed" in said
+    assert "options.port: 1502 → 1503" in said
+    assert Device.objects.get(key="PRESS-1").options["port"] == 1502
+    cli.bring_in(file, "night shift", dry_run=False)
+    device = Device.objects.get(key="PRESS-1")
+    assert device.options["port"] == 1503
+    assert [(version.actor, version.why) for version in device.versions.order_by("number")][1:] == [
+        ("command line", "night shift")
+    ]
+    file.write_text(file.read_text("utf-8").replace("port = 1503", "port = 0", 1), "utf-8")
+    with pytest.raises(Invalid, match="was not applied"):
+        cli.bring_in(file, "", dry_run=False)
+    cli.take_out(None, "", json=True)
+    assert '"gongfu-devices"' in capsys.readouterr().out
+    with pytest.raises(NotFound):
+        cli.take_out(None, "nobody", json=False)
