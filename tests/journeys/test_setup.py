@@ -77,9 +77,7 @@ class Hand:
         self.clicks += 1
 
 
-def test_a_device_that_nobody_configured_is_typed_and_charted_in_ten_clicks(
-    visit: Visitor, running: Running
-) -> None:
+def test_a_device_that_nobody_configured_is_typed_and_charted_in_ten_clicks(visit: Visitor, running: Running) -> None:
     desk = visit()
     page, hand = desk.page, Hand(desk.page)
     desk.open("/platform/devices/")
