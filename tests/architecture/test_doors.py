@@ -17,7 +17,7 @@ DOORS = {
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
     "network.drivers": {"contract", "pacing", "registry"},
     "network.gateway": {"asking", "config", "tickets"},
-    "network.models": {"library", "types"},
+    "network.models": {"library", "proposing", "types"},
     "identity.handle": {
         "admin_record",
         "client",

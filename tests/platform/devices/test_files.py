@@ -145,7 +145,7 @@ def test_a_short_file_gets_the_rest_from_the_information_model(li: User) -> None
 @pytest.mark.parametrize(
     ("text", "column"),
     [
-        ('name = "x"\ntype = "centrifugal-pump"\ndriver = "modbus"', "options"),
+        ('name = "x"\ntype = "centrifugal-pump"\ndriver = "s7"', "options"),
         ('name = "x"\ntype = "spaceship"\ndriver = "mqtt"', "type"),
         ('name = "x"\ntype = "centrifugal-pump"\ndriver = "mqtt"\nnonsense = 1', "nonsense"),
         ('name = "x"\ntype = "centrifugal-pump"\ndriver = "mqtt"\ninterval = "often"', "interval"),

@@ -114,16 +114,16 @@ def test_a_connection_that_works_says_who_how_fast_and_offers_to_look_inside(li:
 
 
 def test_what_is_wrong_with_a_connection_is_said_in_the_readers_language(li: User, gateway: Gateway) -> None:
-    error = DeviceUnavailable("Nothing answers at {host}:{port}.", host="10.0.0.9", port=502)
+    error = DeviceUnavailable("The device did not answer within {seconds} s.", seconds="7.5")
     gateway.answer = Failed(problem=packed(error), code="unavailable")
     client = signed_in(li, "zh-hans")
     data = {"driver": "modbus", "opt-host": "10.0.0.9"}
     said = client.post("/platform/devices/try/test", data).content.decode()
-    assert "10.0.0.9:502" in said
-    assert "Nothing answers" not in said
+    assert "7.5" in said
+    assert "did not answer" not in said
     gateway.answer = Unavailable("The gateway {gateway} is not running.", gateway="local")
     assert "local" in post(li, "test", data).content.decode()
-    assert "needs the option" in post(li, "test", {"driver": "modbus"}).content.decode()
+    assert "needs the option" in post(li, "test", {"driver": "s7"}).content.decode()
     assert len(gateway.asked) == 2  # a connection that cannot be is not tried
 
 
@@ -350,3 +350,13 @@ def test_no_row_is_so_wrong_that_it_is_not_told(cells: list[dict[str, str]]) -> 
     tags, told = rows.documents(made)
     assert len(told) == len(made)
     assert all(isinstance(tag, TagDocument) for tag in tags)
+
+
+def test_points_with_like_names_are_matched_and_unlike_ones_are_left_alone() -> None:
+    assert PUMP is not None
+    found = propose(
+        PUMP,
+        [Candidate(address="1", name="outlet pressure PV", unit="kPa"), Candidate(address="2", name="Paint colour")],
+    )
+    assert found[1] == ""
+    assert found[0] == "" or "pressure" in found[0]
