@@ -14,6 +14,9 @@ from gongfu.kernel.settings import Settings
 
 from .source import ROOT
 
+_GROUPS = ("user", "audit", "handle", "escrow", "devices")
+"""Commands that have commands of their own."""
+
 SETTINGS = [ROOT / "docs" / language / "settings.md" for language in ("zh", "en")]
 
 
@@ -53,9 +56,9 @@ def test_every_command_in_a_document_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for name, inner in re.findall(r"(?:^ {4}|`|bin/)gongfu ([a-z]+)(?: ([a-z]+))?", text, re.MULTILINE):
         assert f"│ {name} " in commands(), name
-        if name in ("user", "audit", "handle", "escrow") and inner:
+        if name in _GROUPS and inner:
             assert f"│ {inner} " in commands(name), inner
-        path = (name, inner) if name in ("user", "audit", "handle", "escrow") and inner else (name,)
+        path = (name, inner) if name in _GROUPS and inner else (name,)
         for option in re.findall(rf"gongfu {' '.join(path)}\b[^\n`]*?(--[a-z-]+)", text):
             assert option in commands(*path), f"{name} {option}"
 

@@ -66,7 +66,7 @@ DOORS = {
     "identity.mirror": {"follower", "leader", "reporting", "wire"},
     "platform.commands": {"services"},
     "platform.northbound": {"services", "linking"},
-    "platform.devices": {"services", "models", "sync", "desk"},
+    "platform.devices": {"desk", "exchange", "services", "models", "sync"},
     "platform.modelling": {"services", "models", "observing"},
     "data.telemetry": {"services", "overview", "texts"},
 }

@@ -33,6 +33,7 @@ def _app() -> typer.Typer:
     _node(app)
     _records(app)
     _tools(app)
+    _devices(app)
     _handle(app)
     _escrow(app)
     for name, text in {
@@ -207,6 +208,33 @@ def _tools(app: typer.Typer) -> None:
         from gongfu.cli import messages as catalogues
 
         catalogues.run(check=check)
+
+
+def _devices(app: typer.Typer) -> None:
+    group = _group(mark("Configurations of devices as files."))
+    app.add_typer(group, name="devices")
+
+    @group.command(name="export", help=translate(mark("Write devices to a file, TOML or JSON, without passwords.")))
+    def take_out(
+        target: Annotated[Path | None, typer.Argument(help=translate(mark("File; default: print it.")))] = None,
+        organisation: Annotated[str, typer.Option(help=translate(mark("Code of an organisation.")))] = "",
+        json: JSON = False,
+    ) -> None:
+        from gongfu.cli import devices
+
+        devices.take_out(target, organisation, json=json)
+
+    @group.command(name="import", help=translate(mark("Make devices what a file says; the others stay as they are.")))
+    def bring_in(
+        source: Annotated[Path, typer.Argument(help=translate(mark("A .toml, .json, .xlsx or .csv file.")))],
+        why: Annotated[str, typer.Option(help=translate(mark("Kept with the version.")))] = "",
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help=translate(mark("Only show what would change.")))
+        ] = False,
+    ) -> None:
+        from gongfu.cli import devices
+
+        devices.bring_in(source, why, dry_run=dry_run)
 
 
 def _handle(app: typer.Typer) -> None:

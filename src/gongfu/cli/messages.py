@@ -1,7 +1,7 @@
 """``gongfu messages``: every text that people see is in the Chinese catalogue of its room.
 
 A developer's tool: it needs a checkout and Babel. It finds ``mark("…")`` and gettext calls in Python, and
-the translation tags of Django's templates, without the programs of GNU gettext.
+the translation tags of Django's templates, and the help of options in manifests of drivers, without GNU gettext.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ast
 import io
 import re
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,7 +120,16 @@ def texts(room: Path) -> set[Message]:
     for path in room.rglob("templates/**/*"):
         if path.suffix in (".html", ".txt"):
             found.update(template_texts(path.read_text(encoding="utf-8")))
+    for path in room.rglob("manifest.toml"):
+        found.update(manifest_texts(path.read_text(encoding="utf-8")))
     return found
+
+
+def manifest_texts(source: str) -> Iterator[Message]:
+    """What a driver's manifest says of its options: it stands beside the fields of a form."""
+    for option in tomllib.loads(source).get("options", {}).values():
+        if option.get("help"):
+            yield "", option["help"], ""
 
 
 def python_texts(source: str) -> Iterator[Message]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,37 @@ async def test_only_the_device_that_changed_is_restarted(server: Bus) -> None:
         await node.state(2, Status.ONLINE)
         await _until(lambda: fake.runs.count(2) == 2)
         assert fake.runs.count(1) == 1
+
+
+async def test_a_device_that_is_configured_again_and_again_leaves_no_gap_in_the_readings_of_another(
+    server: Bus,
+) -> None:
+    async with plane(server.settings) as node:
+        async with running_gateway(server.settings):
+            await node.desire(machine(1, "steady"), machine(2, "steady"))
+            await node.state(2, Status.ONLINE)
+            moments: list[float] = []
+
+            async def watch() -> None:
+                seen = 0
+                while True:
+                    if fake.emitted.get(1, 0) > seen:
+                        seen = fake.emitted[1]
+                        moments.append(time.monotonic())
+                    await asyncio.sleep(0.005)
+
+            watching = asyncio.create_task(watch())
+            for count in range(10, 22):
+                runs = fake.runs.count(2)
+                await node.desire(machine(2, "steady", count=count))
+                await _until(lambda runs=runs: fake.runs.count(2) > runs)
+            watching.cancel()
+        rows = await node.rows(fake.emitted[1] + fake.emitted[2])
+        numbers = [at - fake.START for series, at, _, _ in rows if series == 1]
+        assert numbers == list(range(fake.emitted[1]))  # every poll is there, once
+        assert fake.runs.count(1) == 1
+        pauses = [after - before for before, after in itertools.pairwise(moments)]
+        assert sorted(pauses)[len(pauses) // 2] < 1.0  # the median: a busy machine may stall us as a whole
 
 
 async def test_a_device_that_is_no_longer_desired_stops_and_leaves_no_state(server: Bus) -> None:

@@ -194,7 +194,7 @@ def test_an_engineer_adds_a_device_in_the_console(engineer: User, plants: tuple[
         ("driver", "telepathy"),
         ("opt-port", "many"),
         ("opt-port", "70000"),
-        ("opt-host", ""),
+        ("opt-unit", "900"),
         ("interval", "-1"),
         ("interval", "nan"),
     ],

@@ -204,7 +204,7 @@ def test_who_may_not_edit_may_not_put_and_strangers_find_nothing(li: User, plant
         (but(type="spaceship"), "type", None),
         (but(driver="telepathy"), "driver", None),
         (but(options={"host": "x", "port": 0}), "options", None),
-        (but(options={}), "options", None),
+        (but(driver="s7", options={}), "options", None),
         (but(interval=0.0), "interval", None),
         (but(interval=float("nan")), "interval", None),
         (but(gateway="a.b"), "gateway", None),

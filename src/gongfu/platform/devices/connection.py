@@ -29,6 +29,12 @@ LABELS: Mapping[str, str] = {
     "endpoint": mark("Endpoint"),
     "username": mark("User name"),
     "password": mark("Password"),
+    "policy": mark("Security policy"),
+    "mode": mark("Mode"),
+    "trust": mark("Trust"),
+    "fingerprint": mark("Fingerprint"),
+    "user_certificate": mark("User's certificate"),
+    "user_key": mark("User's private key"),
     "heartbeat": mark("Heartbeat (s)"),
     "topic": mark("Topic"),
     "time": mark("Time"),
@@ -37,21 +43,39 @@ LABELS: Mapping[str, str] = {
     "edge_node": mark("Edge node"),
     "device": mark("Device"),
     "group": mark("Group"),
-    "url": mark("URL"),
-    "path": mark("Path"),
-    "database": mark("Database"),
-    "query": mark("Query"),
-    "folder": mark("Folder"),
-    "framing": mark("Framing"),
+    "transport": mark("Transport"),
+    "line": mark("Serial port"),
     "baud": mark("Baud rate"),
-    "baudrate": mark("Baud rate"),
     "parity": mark("Parity"),
     "stop_bits": mark("Stop bits"),
     "data_bits": mark("Data bits"),
-    "security": mark("Security"),
+    "terminator": mark("End of line"),
+    "checksum": mark("Check sum"),
+    "pattern": mark("Pattern"),
+    "request": mark("Request"),
+    "retries": mark("Retries"),
+    "instance": mark("Device instance"),
+    "route": mark("Route"),
+    "series": mark("Series"),
+    "frame": mark("Frame"),
+    "network": mark("Network"),
+    "station": mark("Station"),
+    "common_address": mark("Common address"),
+    "clock": mark("Clock"),
+    "priority": mark("Priority"),
+    "url": mark("URL"),
+    "path": mark("Path"),
+    "folder": mark("Folder"),
+    "database": mark("Database"),
+    "query": mark("Query"),
 }
-"""What options are called that several drivers have; any other goes by its own name."""
-_FIRST = ("host", "port", "unit", "endpoint", "url", "topic", "edge_node", "device", "rack", "slot", "username")
+"""What options are called; any other goes by its own name."""
+_FIRST = frozenset(
+    (
+        *("transport", "host", "port", "line", "baud", "unit", "endpoint", "url", "topic", "edge_node", "device"),
+        *("rack", "slot", "username", "instance", "route", "frame", "common_address", "folder", "query"),
+    )
+)
 """Shown without being asked for, beside what is required and what is secret."""
 
 

@@ -68,8 +68,9 @@ def edit_page(request: HttpRequest, pk: int) -> HttpResponse:
 def test_part(request: HttpRequest) -> HttpResponse:
     """Whether the connection works, who the device is, and how long it took."""
     context: dict[str, object] = {}
+    setup = _sent(request)
     try:
-        setup = _sent(request)
+        setup.check_connection()
         answer = desk.ask(setup.texts["gateway"], Trial(device=_trial(setup)))
         if isinstance(answer, Failed):
             context["problem"] = desk.told(answer.problem, get_language())
@@ -91,8 +92,9 @@ def test_part(request: HttpRequest) -> HttpResponse:
 def browse_part(request: HttpRequest) -> HttpResponse:
     """The entries of one folder, to tick."""
     context: dict[str, object] = {"parent": request.POST.get("parent", "")}
+    setup = _sent(request)
     try:
-        setup = _sent(request)
+        setup.check_connection()
         question = Browse(device=_trial(setup), parent=request.POST.get("parent", "")[:2000])
         answer = desk.ask(setup.texts["gateway"], question)
         if isinstance(answer, Failed):
@@ -108,7 +110,7 @@ def browse_part(request: HttpRequest) -> HttpResponse:
 @require_POST
 def rows_part(request: HttpRequest) -> HttpResponse:
     """All rows after adding what was ticked, pasted, or what the model has; or with the meaning of another model."""
-    setup = _sent(request, connected=False)
+    setup = _sent(request)
     model = model_of(setup.texts["type"])
     wish = request.GET.get("add", "")
     found = setup.rows
@@ -126,9 +128,11 @@ def rows_part(request: HttpRequest) -> HttpResponse:
 @require_POST
 def values_part(request: HttpRequest) -> HttpResponse:
     """The values of the picked tags as they are now, each for its own cell."""
-    note, cells = "", []
+    note = ""
+    cells: list[tuple[str, str, str, str]] = []
+    setup = _sent(request)
     try:
-        setup = _sent(request)
+        setup.check_connection()
         wanted: list[tuple[rows.Row, TagDocument]] = []
         tags: list[TagConfig] = []
         for row in setup.rows[:_PREVIEWED]:
@@ -151,15 +155,12 @@ def values_part(request: HttpRequest) -> HttpResponse:
     return render(request, "devices/_values.html", {"cells": cells, "note": note})
 
 
-def _sent(request: HttpRequest, *, connected: bool = True) -> Setup:
+def _sent(request: HttpRequest) -> Setup:
     device = None
     pk = request.POST.get("device", "")
     if pk.isascii() and pk.isdigit() and len(pk) < 19:
         device = services.device_for(accounts.user_of(request), int(pk))
-    setup = setup_form.sent(request, device)
-    if connected:
-        setup.check_connection()
-    return setup
+    return setup_form.sent(request, device)
 
 
 def _trial(setup: Setup) -> DeviceConfig:

@@ -82,7 +82,7 @@ def _book(devices: list[tuple[str, DeviceDocument]], language: str, *, template:
         for number, column in enumerate(columns, 1):
             page.column_dimensions[get_column_letter(number)].width = 30 if column in ("options", "address") else 16
         for choice in _choices(columns):
-            page.add_data_validation(choice)
+            page.data_validations.append(choice)
         page.append([_cell(page, translate(HEADS[column], language), bold=True) for column in columns])
         _, rows = table(sheet, devices)
         for row in rows:
