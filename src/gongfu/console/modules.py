@@ -50,7 +50,8 @@ def resources() -> list[Resource[models.Model]]:
 
 def _added_tabs(model: type[models.Model]) -> list[Tab[models.Model]]:
     """``tabs.TABS`` of a module: model → tabs. A device's live values come from a room above devices."""
-    return [tab for module in _parts("tabs") for tab in module.TABS.get(model, ())]
+    found = [tab for module in _parts("tabs") for tab in module.TABS.get(model, ())]
+    return sorted(found, key=lambda tab: tab.position)
 
 
 def patterns() -> list[URLPattern | URLResolver]:

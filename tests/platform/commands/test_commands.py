@@ -19,6 +19,7 @@ from gongfu.kernel.workflow import services as workflow
 from gongfu.network.gateway import tickets
 from gongfu.network.gateway.asking import Answer, Failed, Question, Read, Seen, Value, Write, Written
 from gongfu.network.gateway.config import DeviceConfig
+from gongfu.network.models.types import DeviceType, TagType, Text
 from gongfu.platform.commands import services
 from gongfu.platform.commands.models import Command, Setpoint
 from gongfu.platform.devices.models import Device, Tag
@@ -287,3 +288,26 @@ def test_a_set_point_that_cannot_work_is_refused(press: Device, wrong: dict[str,
     tag = Tag.objects.get(device=press, key="speed")
     with pytest.raises(Invalid):
         services.prepare(Setpoint(**{"tag": tag, "low": 0.0, "high": 5.0, **wrong}))
+
+
+def test_set_points_come_from_the_model_unless_an_interlock_cannot_be_seen(
+    acme: Organisation, ann: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags = [
+        TagType(
+            key="speed", name=Text(zh="转速", en="Speed"), low=0, high=900, writable=True, interlocks=["state != 2"]
+        ),
+        TagType(key="flow", name=Text(zh="流量", en="Flow"), low=0, high=9, writable=True, interlocks=["door = true"]),
+        TagType(key="state", name=Text(zh="状态", en="State"), low=0, high=9),
+    ]
+    model = DeviceType(id="test", version="1.0.0", name=Text(zh="测", en="T"), icon="", source="", tags=tags)
+    monkeypatch.setattr(services.library, "types", lambda: (model,))
+    device = Device.objects.create(organisation=acme, key="P", name="泵", type="test", driver="modbus")
+    for key in ("speed", "flow", "state"):
+        Tag.objects.create(organisation=acme, device=device, key=key, name=key, address="holding:0")
+    assert client.login(username="ann", password="correct-horse-9")
+    assert client.post(f"/platform/devices/{device.pk}/set-points").status_code == 302
+    made = Setpoint.objects.get()
+    assert (made.tag.key, made.low, made.high, made.interlocks) == ("speed", 0, 900, "state != 2")
+    assert client.post(f"/platform/devices/{device.pk}/set-points").status_code == 302
+    assert Setpoint.objects.count() == 1

@@ -130,8 +130,8 @@ def _events(_request: HttpRequest, device: Device) -> Mapping[str, object]:
 
 TABS: dict[type[Device], Sequence[Tab[Device]]] = {
     Device: (
-        Tab("live", _("Live values"), "telemetry/live_tab.html", _live),
-        Tab("history", _("Trend"), "telemetry/history_tab.html", _history),
-        Tab("events", _("Events"), "telemetry/events_tab.html", _events),
+        Tab("live", _("Live values"), "telemetry/live_tab.html", _live, position=10),
+        Tab("history", _("Trend"), "telemetry/history_tab.html", _history, position=20),
+        Tab("events", _("Events"), "telemetry/events_tab.html", _events, position=30),
     )
 }

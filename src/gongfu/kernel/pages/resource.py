@@ -69,6 +69,8 @@ class Tab(Generic[M]):
     template: str
     context: Callable[[HttpRequest, M], Mapping[str, object]] | None = None
     may: Predicate = is_member
+    position: int = 50
+    """Order among the tabs that higher modules add; the first one is what people see first."""
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.contrib import messages
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
 
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.accounts.permissions import can_edit, can_operate, nobody
-from gongfu.kernel.errors import NotFound
+from gongfu.kernel.errors import Forbidden, NotFound
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.pages.resource import Column, Permissions, Resource, Section
 from gongfu.platform.commands import services
 from gongfu.platform.commands.models import Command, Setpoint
 from gongfu.platform.commands.rules import State
+from gongfu.platform.devices import services as devices
 
 
 def _lead(request: HttpRequest) -> str:
@@ -35,6 +39,21 @@ def _save_command(command: Command, user: User, new: bool) -> None:
         raise NotFound(mark("There is no set-point {pk}."), pk=command.setpoint_id)
     services.request(command)
 
+
+@require_POST
+def from_model(request: HttpRequest, pk: int) -> HttpResponse:
+    """Set-points of a device as its information model says."""
+    user = accounts.user_of(request)
+    device = devices.device_for(user, pk)
+    if not can_edit.test(user, device):
+        raise Forbidden(mark("You may not change devices of {organisation}."), organisation=device.organisation)
+    made = services.from_model(user, device)
+    said = ngettext("%(n)s set-point was added.", "%(n)s set-points were added.", made) % {"n": made}
+    messages.success(request, said)
+    return HttpResponseRedirect(f"/platform/devices/{device.pk}/?tab=control")
+
+
+urlpatterns = [path("platform/devices/<int:pk>/set-points", from_model, name="platform-setpoints-from-model")]
 
 SETPOINTS: Resource[Setpoint] = Resource(
     model=Setpoint,

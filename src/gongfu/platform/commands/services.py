@@ -27,6 +27,7 @@ from gongfu.network.drivers.registry import Capability
 from gongfu.network.gateway import asking, tickets
 from gongfu.network.gateway.asking import Failed, Read, Seen, Write
 from gongfu.network.gateway.config import TagConfig
+from gongfu.network.models import library
 from gongfu.platform.commands import rules
 from gongfu.platform.commands.models import Command, Setpoint
 from gongfu.platform.commands.rules import Interlock, State, Value
@@ -76,12 +77,34 @@ def prepare(setpoint: Setpoint) -> None:
     setpoint.save()
 
 
-def setpoint_for(user: User, pk: int) -> Setpoint:
-    """The set-point; raises :class:`NotFound` also when it is another organisation's."""
-    found = Setpoint.objects.visible_to(user).select_related("tag", "device", "organisation").filter(pk=pk).first()
-    if found is None:
-        raise NotFound(mark("There is no set-point {pk}."), pk=pk)
-    return found
+def from_model(user: User | str, device: Device) -> int:
+    """Set-points for the tags that the device's information model calls writable; returns how many are new.
+
+    Tags that have one already are left alone, and so are those with an interlock over a tag that the device lacks: what
+    keeps people safe is not left out. Raises :class:`Invalid`.
+    """
+    model = next((model for model in library.types() if model.id == device.type), None)
+    made = 0
+    for tag in device.tags.filter(setpoint=None):
+        of_type = model.tag(tag.key) if model else None
+        if of_type is None or not of_type.writable:
+            continue
+        known = set(device.tags.values_list("key", flat=True))
+        conditions = [one for text in of_type.interlocks for one in rules.parse_interlocks(text)]
+        if any(one.tag not in known for one in conditions):
+            continue
+        setpoint = Setpoint(
+            tag=tag,
+            low=of_type.low,
+            high=of_type.high,
+            second_person=of_type.second_person,
+            interlocks="\n".join(map(str, conditions)),
+        )
+        with transaction.atomic():
+            prepare(setpoint)
+            audit.record(user, "create", setpoint, after=audit.state(setpoint))
+        made += 1
+    return made
 
 
 def request(command: Command) -> None:
