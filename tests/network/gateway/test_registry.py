@@ -129,3 +129,27 @@ def test_a_driver_from_outside_comes_by_entry_point(monkeypatch: pytest.MonkeyPa
         assert registry.names() == sorted([*registry.BUILT_IN, "extra"])
     finally:
         registry._packages.cache_clear()
+
+
+def test_an_option_may_be_needed_for_one_way_and_not_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+
+    def modbus(options: dict[str, str]) -> DeviceConfig:
+        return DeviceConfig(device=1, org=1, org_code="acme", name="x", driver="modbus", options=options)
+
+    for options, missing in (
+        ({}, "host"),
+        ({"host": ""}, "host"),
+        ({"transport": "rtu-over-tcp"}, "host"),
+        ({"transport": "rtu"}, "line"),
+        ({"transport": "ascii", "host": "10.0.0.1"}, "line"),
+    ):
+        with pytest.raises(BadConfiguration, match=f"needs the option {missing}"):
+            registry.complete(modbus(options))
+    assert registry.complete(modbus({"host": "10.0.0.1"})).options["port"] == 502
+    assert registry.complete(modbus({"transport": "rtu", "line": "/dev/ttyS0"})).options["baud"] == 9600
+
+
+def test_an_option_cannot_depend_on_one_that_does_not_exist() -> None:
+    with pytest.raises(msgspec.ValidationError, match="pigeon"):
+        registry.read_manifest(MANIFEST.replace(b"required = true", b"required_when = { pigeon = ['x'] }"))

@@ -267,12 +267,14 @@ async def test_questions_beside_the_running_driver_take_no_line_from_it(recorder
             assert await session.identify() == Identity()
             assert [point.name for point in await session.browse("")] == ["line", "weight"]
             grams = TagConfig(series=3, name="grams", address="weight@g")
-            nonsense = TagConfig(series=0, name="nonsense", address="?")
-            reading = asyncio.create_task(session.read([grams, *CODE, nonsense]))
+            other = TagConfig(series=0, name="other", address="line:present", kind="boolean")
+            with pytest.raises(BadConfiguration):
+                await session.read([TagConfig(series=0, name="nonsense", address="?")])
+            reading = asyncio.create_task(session.read([grams, *CODE, other]))
             await asyncio.sleep(0.05)
             scale.say(b"2.50 kg\r\n")
-            weight, code, wrong = await reading
-            assert (weight.series, weight.value, code.value, wrong.quality) == (3, 2500.0, "2.50 kg", Quality.BAD)
+            weight, code, present = await reading
+            assert (weight.series, weight.value, code.value, present.value) == (3, 2500.0, "2.50 kg", True)
             tare = TagConfig(series=0, name="tare", address=r">T\r\n => ^T S", kind="boolean")
             await session.write(tare, True)
             zero = TagConfig(series=0, name="zero", address=r">Z\r\n => ^Z A", kind="boolean")

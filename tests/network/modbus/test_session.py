@@ -104,16 +104,12 @@ async def test_reading_keeps_the_order_and_bad_tags_do_not_spoil_the_others() ->
     tags = [
         tag("holding:7777", series=5),
         tag("holding:100:float32", series=0),
-        tag("no address", series=0),
-        tag("holding:110:string8", series=3),  # a number that is text
         tag("coil:5", "boolean", series=9),
     ]
     async with ModbusSimulator("127.0.0.1", 0, POINTS) as plant, driver.open_session(device(plant.port)) as session:
         assert await session.read(tags) == [
             Sample(5, None, quality=Quality.BAD),
             Sample(0, 7.5),
-            Sample(0, None, quality=Quality.BAD),
-            Sample(3, None, quality=Quality.BAD),
             Sample(9, True),
         ]
         assert await session.read([]) == []
@@ -215,6 +211,8 @@ async def test_a_wrong_address_is_a_wrong_configuration() -> None:
     async with ModbusSimulator("127.0.0.1", 0, POINTS) as plant, driver.open_session(device(plant.port)) as session:
         with pytest.raises(BadConfiguration):
             await session.write(tag("nonsense"), 1)
+        with pytest.raises(BadConfiguration, match="holding:110:string8"):  # a number that is text
+            await session.read([tag("holding:10"), tag("holding:110:string8")])
         with pytest.raises(Refusal, match="no list"):
             await session.browse("")
 

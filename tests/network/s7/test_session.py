@@ -141,14 +141,12 @@ async def test_reading_keeps_the_order_and_bad_tags_do_not_spoil_the_others() ->
     tags = [
         tag("DB9.DBW0", series=5),
         tag("DB1.DBD4:real", series=0),
-        tag("no address", series=0),
         tag("DB2.DBB20:string30", "text", series=3),
     ]
     async with S7Simulator("127.0.0.1", 0, POINTS) as plant, driver.open_session(device(plant.port)) as session:
         assert await session.read(tags) == [
             Sample(5, None, quality=Quality.BAD),
             Sample(0, 1500.5),
-            Sample(0, None, quality=Quality.BAD),
             Sample(3, "O1234"),
         ]
 
@@ -184,6 +182,8 @@ async def test_a_wrong_address_is_a_wrong_configuration() -> None:
     async with S7Simulator("127.0.0.1", 0, POINTS) as plant, driver.open_session(device(plant.port)) as session:
         with pytest.raises(BadConfiguration):
             await session.write(tag("nonsense"), 1)
+        with pytest.raises(BadConfiguration):
+            await session.read([tag("nonsense")])
 
 
 async def test_a_silent_controller_is_unavailable_to_every_question() -> None:

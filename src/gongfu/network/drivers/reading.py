@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from gongfu.kernel.readings import Quality
-from gongfu.network.drivers.contract import BadConfiguration, Sample
+from gongfu.network.drivers.contract import Sample
 from gongfu.network.gateway.config import TagConfig
 
 Place = TypeVar("Place")
@@ -35,19 +35,13 @@ async def read_in_order(
     place_of: Callable[[TagConfig], Place],
     read: Callable[[list[TagConfig], list[Place]], Awaitable[Sequence[Sample]]],
 ) -> list[Sample]:
-    """A sample for each of ``tags``, in their order; *bad* when ``place_of`` finds its address wrong.
+    """A sample for each of ``tags``, in their order; raises what ``place_of`` raises for a wrong address.
 
-    ``read`` gets the others with their places, and may return its samples in any order; tags may share a series.
+    ``read`` gets the tags with their places, and may return its samples in any order; tags may share a series.
     """
+    places = [place_of(tag) for tag in tags]
     samples = [Sample(tag.series, None, quality=Quality.BAD) for tag in tags]
-    numbered: list[TagConfig] = []
-    places: list[Place] = []
-    for index, tag in enumerate(tags):
-        try:
-            places.append(place_of(tag))
-        except BadConfiguration:
-            continue
-        numbered.append(msgspec.structs.replace(tag, series=index))
+    numbered = [msgspec.structs.replace(tag, series=index) for index, tag in enumerate(tags)]
     for sample in await read(numbered, places) if numbered else ():
         samples[sample.series] = msgspec.structs.replace(sample, series=tags[sample.series].series)
     return samples

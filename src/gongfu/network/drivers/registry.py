@@ -13,6 +13,10 @@ name is the driver's and whose value is a package with the same three files.
     type = "text"                      # text integer number boolean
     required = true
     help = "Address of the device"
+    [options.line]
+    type = "text"
+    required_when = { transport = ["rtu", "ascii"] }   # needed when another option has one of these values
+    help = "Serial port"
     [options.port]
     type = "integer"
     default = 502
@@ -87,6 +91,8 @@ class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     help: str
     default: Value | None = None
     required: bool = False
+    required_when: dict[str, list[Value]] = {}
+    """Needed as well when another option has one of these values."""
     secret: bool = False
     """Shown as dots in forms, never written to a log."""
     choices: list[str] = []
@@ -123,6 +129,9 @@ def read_manifest(data: bytes) -> Manifest:
     for name, option in parsed.options.items():
         if option.default is not None:
             _checked(parsed.name, name, option, option.default)
+        unknown = set(option.required_when) - set(parsed.options)
+        if unknown:
+            raise msgspec.ValidationError(f"{name} is required when {', '.join(unknown)}, which is no option")
     return parsed
 
 
@@ -157,16 +166,24 @@ def complete(device: DeviceConfig) -> DeviceConfig:
         if name in device.options:
             options[name] = _checked(device.driver, name, option, device.options[name])
         elif option.required:
-            raise BadConfiguration(
-                mark("The driver {driver} needs the option {option}."),
-                remedy=mark("Fill it in: {help}"),
-                driver=device.driver,
-                option=name,
-                help=option.help,
-            )
+            raise _missing(device.driver, name, option)
         elif option.default is not None:
             options[name] = option.default
+    for name, option in known.options.items():
+        wanted = any(options.get(other) in values for other, values in option.required_when.items())
+        if wanted and options.get(name, "") == "":
+            raise _missing(device.driver, name, option)
     return msgspec.structs.replace(device, options=options)
+
+
+def _missing(driver: str, name: str, option: Option) -> BadConfiguration:
+    return BadConfiguration(
+        mark("The driver {driver} needs the option {option}."),
+        remedy=mark("Fill it in: {help}"),
+        driver=driver,
+        option=name,
+        help=option.help,
+    )
 
 
 def _checked(driver: str, name: str, option: Option, value: Value) -> Value:

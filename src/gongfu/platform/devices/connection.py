@@ -178,7 +178,7 @@ def _field(name: str, option: Option, value: str, held: bool, error: GongfuError
         maximum=written(option.maximum),
         step="1" if option.type is OptionType.INTEGER else "any" if number else "",
         error=error.text() if error else "",
-        first=option.required or option.secret or name in _FIRST or error is not None,
+        first=option.required or bool(option.required_when) or option.secret or name in _FIRST or error is not None,
     )
 
 

@@ -26,7 +26,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stop_bits: Annotated[int, Meta(ge=1, le=2)] = 1
     data_bits: Annotated[int, Meta(ge=7, le=8)] = 8
     host: str = ""
-    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    port: Annotated[int, Meta(ge=1, le=65535)] | None = None
     pattern: str = ""
     terminator: Literal["any", "crlf", "cr", "lf", "etx", "idle"] = "any"
     idle_gap: Annotated[float, Meta(ge=0.005, le=10)] = 0.05
@@ -91,6 +91,6 @@ def _place(options: Options) -> Place:
             remedy=mark("Fill in the equipment's address; to listen, this machine's own, or 0.0.0.0 for all of them."),
             transport=options.transport,
         )
-    if not options.port:
+    if options.port is None:
         raise BadConfiguration(mark("The transport {transport} needs the option port."), transport=options.transport)
     return Place(options.transport, options.host, options.port)

@@ -11,7 +11,6 @@ import msgspec
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
 from gongfu.network.drivers.contract import (
-    BadConfiguration,
     DeviceUnavailable,
     Identity,
     Point,
@@ -52,17 +51,15 @@ class LinesSession:
         ]
 
     async def read(self, tags: Sequence[TagConfig]) -> Sequence[Sample]:
-        """What the next lines say of each tag, within the time limit; *bad* for what they do not tell."""
+        """What the next lines say of each tag, within the time limit; *bad* for what they do not tell.
+
+        Raises ``BadConfiguration`` for a wrong address.
+        """
         found = [Sample(tag.series, None, quality=Quality.BAD) for tag in tags]
         known: list[TagConfig] = []
         for index, tag in enumerate(tags):
-            numbered = msgspec.structs.replace(tag, series=index)
-            try:
-                self._translator([numbered])
-            except BadConfiguration:
-                continue
             if not isinstance(parse(tag), Command):
-                known.append(numbered)
+                known.append(msgspec.structs.replace(tag, series=index))
         translator = self._translator(known)
         missing = {tag.series for tag in known}
         heard = False

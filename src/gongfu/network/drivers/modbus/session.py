@@ -68,7 +68,7 @@ class ModbusSession:
         )
 
     async def read(self, tags: Sequence[TagConfig]) -> Sequence[Sample]:
-        """The raw value of each tag; *bad* where the address is wrong or refused."""
+        """The raw value of each tag, *bad* where it is refused; raises ``BadConfiguration`` for a wrong address."""
         options = msgspec.structs.replace(self._options, time_address="")
 
         async def read(known: list[TagConfig], addresses: list[Address]) -> Sequence[Sample]:

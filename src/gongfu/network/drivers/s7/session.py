@@ -51,7 +51,7 @@ class S7Session:
         return [_word(block.number, start) for start in range(0, min(block.size - 1, 2 * _MOST_WORDS), 2)]
 
     async def read(self, tags: Sequence[TagConfig]) -> Sequence[Sample]:
-        """The raw value of each tag; *bad* where the address is wrong or refused."""
+        """The raw value of each tag, *bad* where it is refused; raises ``BadConfiguration`` for a wrong address."""
 
         async def read(known: list[TagConfig], addresses: list[Address]) -> Sequence[Sample]:
             return await Reader(known, self._options, addresses, self._connection, QuietSink()).read()
