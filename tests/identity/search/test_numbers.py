@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gongfu.identity.business import library
 from gongfu.identity.business.fields import Field
-from gongfu.identity.search import numbers, typed, units
+from gongfu.identity.search import numbers, typed
 from gongfu.identity.search.typed import Range
 from gongfu.network.models.types import Text
 
@@ -44,21 +44,28 @@ def test_ends_may_be_open(low: float, high: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "unit", "into", "expected"),
+    ("text", "unit", "expected"),
     [
-        ("18500", "W", "kW", "18.5"),
-        ("1", "bar", "MPa", "0.1"),
-        ("2.5", "t", "kg", "2500"),
-        ("36", "min", "h", "0.6"),
-        ("1", "kWh", "kJ", "3600"),
-        ("7", "r/min", "r/min", "7"),
-        ("7", "kg", "mm", None),
-        ("7", "r/min", "Hz", None),
+        ("18500W", "kW", "18.5"),
+        ("18,500 W", "kW", "18.5"),
+        ("18.5千瓦", "kW", "18.5"),
+        ("1 bar", "MPa", "0.1"),
+        ("2.5t", "kg", "2500"),
+        ("36min", "h", "0.6"),
+        ("1e3 mm", "m", "1"),
+        ("−7", "°C", "-7"),
+        ("7 pcs", "pcs", "7"),
+        ("7", "", "7"),
+        ("7 kg", "mm", None),
+        ("7 r/min", "Hz", None),
+        ("7 mW", "kW", None),  # not MW
+        ("seven", "kW", None),
+        ("7 8", "kW", None),
     ],
 )
-def test_units_are_converted_exactly_or_not_at_all(text: str, unit: str, into: str, expected: str | None) -> None:
-    found = units.converted(Decimal(text), unit, into)
-    assert found == (None if expected is None else Decimal(expected))
+def test_quantities_are_read_in_the_unit_of_their_field(text: str, unit: str, expected: str | None) -> None:
+    field = Field(key="x", name=Text("x", "x"), type="number", unit=unit, index=1000)
+    assert typed.quantity(field, text) == (None if expected is None else Decimal(expected))
 
 
 POWER = Field(key="power", name=Text("功率", "Power"), type="number", unit="kW", index=1000)

@@ -15,8 +15,9 @@ from decimal import Decimal, InvalidOperation
 from gongfu.identity.business import checking
 from gongfu.identity.business.fields import Field, TemplateSpec
 from gongfu.identity.handle.wire import Value
-from gongfu.identity.search import numbers, units
+from gongfu.identity.search import numbers
 from gongfu.kernel.errors import GongfuError
+from gongfu.network.models import units
 
 ORDERED = ("number", "integer", "date", "datetime")
 """Types of fields that one may ask "between" of."""
@@ -68,9 +69,15 @@ def quantity(field: Field, text: str) -> Decimal | None:
         return None
     try:
         given = Decimal(found[1].replace(",", "").replace("−", "-"))
-        return units.converted(given, found[2].strip() or field.unit, field.unit)
     except InvalidOperation:
         return None
+    unit = found[2].strip()
+    if not unit or unit == field.unit:
+        return given
+    known = units.conversion(unit, field.unit)
+    if {unit[0], units.canonical(unit)[0]} == {"m", "M"}:
+        return None  # whoever writes mW does not mean MW, or does: it is not for us to say
+    return None if known is None else Decimal(f"{float(given) * known[0] + known[1]:.12g}")
 
 
 def limits(field: Field, wanted: Range) -> tuple[float, float] | None:
