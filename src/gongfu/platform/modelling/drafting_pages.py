@@ -74,8 +74,7 @@ def content_page(request: HttpRequest, pk: int) -> HttpResponse:
 def import_page(request: HttpRequest) -> HttpResponse:
     """Drafts from an OPC UA NodeSet or from JSON that was exported: choose files, then types."""
     user = accounts.user_of(request)
-    owners = [m.organisation for m in user.memberships_cached if can_edit.test(user, m.organisation)]
-    context: dict[str, object] = {"owners": list(dict.fromkeys(owners))}
+    context: dict[str, object] = {"owners": services.owners_for(user)}
     status = 200
     if request.method == "POST":
         try:
@@ -140,7 +139,7 @@ def _organisation(request: HttpRequest) -> Organisation:
     """The organisation chosen in the form, or the only one there is."""
     user = accounts.user_of(request)
     chosen = request.POST.get("organisation", "")
-    own = list(dict.fromkeys(m.organisation for m in user.memberships_cached if can_edit.test(user, m.organisation)))
+    own = services.owners_for(user)
     for organisation in own:
         if str(organisation.pk) == chosen or (not chosen and len(own) == 1):
             return organisation

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 
 from django.http import HttpRequest
-from django.utils.translation import get_language
+from django.utils.functional import Promise
+from django.utils.translation import get_language, pgettext_lazy
 
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.permissions import can_edit
@@ -16,6 +17,25 @@ from gongfu.network.models.conformance import Finding, Report
 from gongfu.network.models.types import TagType
 from gongfu.platform.modelling import services
 from gongfu.platform.modelling.models import Binding, InformationModel
+
+ROLES: dict[str, str | Promise] = {
+    "state": pgettext_lazy("role", "State"),
+    "count": pgettext_lazy("role", "Count"),
+    "power": pgettext_lazy("role", "Power"),
+    "energy": pgettext_lazy("role", "Energy"),
+    "runtime": pgettext_lazy("role", "Running time"),
+    "fuel": pgettext_lazy("role", "Fuel"),
+    "position": pgettext_lazy("role", "Position"),
+    "condition": pgettext_lazy("role", "Condition"),
+    "program": pgettext_lazy("role", "Program"),
+}
+STATES: dict[str, str | Promise] = {
+    "off": pgettext_lazy("state", "Off"),
+    "idle": pgettext_lazy("state", "Idle"),
+    "setup": pgettext_lazy("state", "Setup"),
+    "running": pgettext_lazy("state", "Running"),
+    "fault": pgettext_lazy("state", "Fault"),
+}
 
 
 def _language() -> str:
@@ -30,11 +50,15 @@ class Row:
     key: str
     thing: object
     more: str = ""
+    kind: str | Promise = ""
 
 
 def tags(request: HttpRequest, model: InformationModel) -> dict[str, object]:
     """Tags with units, ranges and limits."""
-    rows = [Row(tag.name.in_language(_language()), tag.key, tag, _limits(tag)) for tag in model.spec.tags]
+    rows = [
+        Row(tag.name.in_language(_language()), tag.key, tag, _limits(tag), ROLES.get(tag.role, ""))
+        for tag in model.spec.tags
+    ]
     return {"rows": rows, "offers": _offers(request, model)}
 
 
@@ -47,14 +71,9 @@ def _limits(tag: TagType) -> str:
 
 def _offers(request: HttpRequest, model: InformationModel) -> dict[str, object]:
     user = accounts.user_of(request)
-    own = [
-        membership.organisation
-        for membership in user.memberships_cached
-        if can_edit.test(user, membership.organisation)
-    ]
     return {
         "may_write": model.state == InformationModel.State.DRAFT and can_edit.test(user, model),
-        "owners": list(dict.fromkeys(own)),
+        "owners": services.owners_for(user),
         "exports": [("nodeset2", "NodeSet2"), ("json-schema", "JSON Schema"), ("aas", "AAS"), ("json", "JSON")],
     }
 
@@ -63,7 +82,10 @@ def behaviour(_request: HttpRequest, model: InformationModel) -> dict[str, objec
     """States, alarms, methods and nameplate."""
     spec, language = model.spec, _language()
     return {
-        "states": [Row(state.name.in_language(language), state.key, state) for state in spec.states],
+        "states": [
+            Row(state.name.in_language(language), state.key, state, kind=STATES[state.category])
+            for state in spec.states
+        ],
         "alarms": [Row(alarm.name.in_language(language), alarm.key, alarm) for alarm in spec.alarms],
         "methods": [
             Row(

@@ -205,6 +205,12 @@ def _kind(tag: Tag) -> Kind:
     return kind
 
 
+def owners_for(user: User) -> list[Organisation]:
+    """Organisations that the user may draft models for."""
+    own = (membership.organisation for membership in user.memberships_cached)
+    return list(dict.fromkeys(organisation for organisation in own if can_edit.test(user, organisation)))
+
+
 def draft_from(user: User, organisation: Organisation, spec: DeviceType, origin: str = "own") -> InformationModel:
     """A draft of ``organisation`` with what ``spec`` says, under a version that is free."""
     if not can_edit.test(user, organisation):

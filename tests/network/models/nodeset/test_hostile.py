@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from gongfu.kernel.errors import GongfuError, Invalid
 from gongfu.network.models.nodeset import elements, reading
 from gongfu.network.models.nodeset.catalogue import Catalogue
+from gongfu.network.models.nodeset.members import type_model
+from gongfu.network.models.nodeset.nodes import NodeId
 
 from .files import BASE, PUMPS, nodeset, object_type
 
@@ -81,6 +83,13 @@ def test_a_file_of_a_hundred_megabytes_is_read_no_further_than_the_bound() -> No
     assert source.given <= elements.MOST_BYTES + 3 * 65536
 
 
+def test_a_tag_without_end_is_given_up_soon() -> None:
+    source = BytesIO(nodeset("").replace(b"</UANodeSet>", b"") + b'<UAObject BrowseName="' + b"x" * 20_000_000)
+    with pytest.raises(Invalid, match="a tag or comment is longer than 2 MB"):
+        reading.parse("tag.xml", source)
+    assert source.tell() < 3 * 2**20
+
+
 def test_depth_and_number_of_elements_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     deep = "<Value>" + "<a>" * 200 + "</a>" * 200 + "</Value>"
     variable = f"<UAVariable NodeId='ns=1;i=1' BrowseName='x'>{deep}</UAVariable>"
@@ -94,7 +103,6 @@ def test_depth_and_number_of_elements_are_bounded(monkeypatch: pytest.MonkeyPatc
     [
         (object_type(1, "A", above="ns=1;i=2") + object_type(2, "B", above="ns=1;i=1"), "subtype of itself"),
         (object_type(1, "A", above="ns=1;i=99"), "its supertype .*i=99 is missing"),
-        ('<UAObjectType NodeId="ns=1;i=1" BrowseName="1:A"/>', "has no supertype"),
         ('<UAObject NodeId="ns=1;i=1" BrowseName="1:A" ParentNodeId="ns=1;i=77"/>', "its parent .*i=77 is missing"),
         (
             '<UAObject NodeId="ns=1;i=1" BrowseName="1:A" ParentNodeId="ns=1;i=2"/>'
@@ -114,6 +122,25 @@ def test_models_that_require_each_other_are_refused(tmp_path: Path) -> None:
     (tmp_path / "b.xml").write_bytes(nodeset("", uri="urn:b", requires="urn:a"))
     with pytest.raises(Invalid, match="urn:a → urn:b → urn:a"):
         Catalogue.of_folder(tmp_path).load(tmp_path / "a.xml")
+
+
+def test_parts_that_share_parts_do_not_multiply_without_end(catalogue: Catalogue) -> None:
+    """Ten layers of ten objects, each holding all of the next: 10¹⁰ paths."""
+    nodes = [object_type(1, "Machine", more="".join(_holds(10 + n) for n in range(10)))]
+    for layer in range(1, 11):
+        for number in range(10):
+            below = "".join(_holds(10 * (layer + 1) + n) for n in range(10)) if layer < 10 else ""
+            nodes.append(
+                f'<UAObject NodeId="ns=1;i={10 * layer + number}" BrowseName="1:N{layer}x{number}"><References>'
+                f'<Reference ReferenceType="i=37">i=78</Reference>{below}</References></UAObject>'
+            )
+    found = catalogue.load_bytes("wide.xml", nodeset("".join(nodes), requires="http://opcfoundation.org/UA/"))
+    with pytest.raises(Invalid, match="more than 20000 members"):
+        type_model(found.space, NodeId(PUMPS, "i=1"))
+
+
+def _holds(number: int) -> str:
+    return f'<Reference ReferenceType="i=47">ns=1;i={number}</Reference>'
 
 
 def test_a_required_model_that_nobody_offers_is_named(catalogue: Catalogue) -> None:

@@ -20,6 +20,8 @@ MOST_BYTES = 64 * 2**20
 MOST_ELEMENTS = 3_000_000
 MOST_IN_ONE = 400_000
 DEEPEST = 100
+MOST_IN_A_TAG = 2 * 2**20
+"""Bytes of one tag with its attributes: the parser begins a tag again with every piece of it that arrives."""
 _CHUNK = 2**16
 _OWN = NAMESPACE + "}"
 
@@ -56,6 +58,7 @@ class _Builder:
         self.elements = 0
         self.in_this = 0
         self.line = 0
+        self.happened = 0
         self.parser = expat.ParserCreate(namespace_separator="}")
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self.start
@@ -77,6 +80,7 @@ class _Builder:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.elements += 1
+        self.happened += 1
         self.in_this += 1
         if self.elements > MOST_ELEMENTS or self.in_this > MOST_IN_ONE:
             raise self.refuse("there are more elements than any information model needs")
@@ -94,6 +98,7 @@ class _Builder:
         self.stack.append(opened)
 
     def end(self, _name: str) -> None:
+        self.happened += 1
         opened = self.stack.pop()
         depth = len(self.stack)
         if depth > 1:
@@ -102,6 +107,7 @@ class _Builder:
             self.receive(opened.closed(), self.line)
 
     def data(self, text: str) -> None:
+        self.happened += 1
         if len(self.stack) > 1:
             self.stack[-1].text.append(text)
 
@@ -112,13 +118,18 @@ def parse(file: str, source: BinaryIO, receive: Callable[[Element, int], None]) 
     Raises :class:`Invalid` naming ``file``, the line and what is wrong.
     """
     builder = _Builder(file, receive)
-    size = 0
+    size = moved = 0
     try:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
             if size > MOST_BYTES:
                 raise builder.refuse(f"the file is larger than {MOST_BYTES // 2**20} MB")
+            before = builder.happened
             builder.parser.Parse(chunk, False)
+            if builder.happened != before:
+                moved = size
+            elif size - moved > MOST_IN_A_TAG:
+                raise builder.refuse(f"a tag or comment is longer than {MOST_IN_A_TAG // 2**20} MB")
         builder.parser.Parse(b"", True)
     except EnoughRead:
         pass

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from gongfu.kernel.errors import Invalid
+from gongfu.kernel.i18n import mark
 from gongfu.network.models.nodeset import standard
 from gongfu.network.models.nodeset.nodes import BrowseName, Element, Field, Node, NodeClass, NodeId
 from gongfu.network.models.nodeset.space import Space
 
 _DEEPEST = 8
+MOST_MEMBERS = 20_000
+"""Of one type; the largest public one has about a thousand."""
 _UNITS = "http://www.opcfoundation.org/UA/units/un/cefact"
 
 
@@ -64,22 +68,43 @@ def type_model(space: Space, type_id: NodeId) -> TypeModel:
     Raises :class:`NotFound` for a type that is nowhere, :class:`Invalid` for types in a circle.
     """
     node = space.node(type_id)
-    members = _members_of_type(space, type_id, ())
+    members = _members_of_type(space, type_id, (), _Left(type_id))
     return TypeModel(node, space.supertypes(type_id), tuple(members.values()))
 
 
-def _members_of_type(space: Space, type_id: NodeId, above: tuple[NodeId, ...]) -> dict[BrowseName, Member]:
+class _Left:
+    """How many members may still be found: shared parts of parts multiply."""
+
+    def __init__(self, type_id: NodeId) -> None:
+        self.type_id = type_id
+        self.number = MOST_MEMBERS
+
+    def take(self, space: Space) -> None:
+        self.number -= 1
+        if self.number < 0:
+            raise Invalid(
+                mark("{file}, node {node}: {reason}."),
+                remedy=mark("Correct the file, or get it again from whoever published it."),
+                file=space.main.file,
+                node=self.type_id,
+                reason=f"the type has more than {MOST_MEMBERS} members",
+            )
+
+
+def _members_of_type(space: Space, type_id: NodeId, above: tuple[NodeId, ...], left: _Left) -> dict[BrowseName, Member]:
     members: dict[BrowseName, Member] = {}
     for declaring in (*reversed(space.supertypes(type_id)), type_id):
         for interface in space.targets(declaring, standard.HAS_INTERFACE):
             if interface not in above:
-                members.update(_members_of_type(space, interface, (*above, interface)))
-        for member in _children(space, declaring, declaring, (*above, declaring)):
+                members.update(_members_of_type(space, interface, (*above, interface), left))
+        for member in _children(space, declaring, declaring, (*above, declaring), left):
             members[member.browse_name] = member
     return members
 
 
-def _children(space: Space, parent: NodeId, declared_by: NodeId, above: tuple[NodeId, ...]) -> Iterator[Member]:
+def _children(
+    space: Space, parent: NodeId, declared_by: NodeId, above: tuple[NodeId, ...], left: _Left
+) -> Iterator[Member]:
     """Instance declarations below ``parent``: components, properties, add-ins, what it organises."""
     if len(above) > _DEEPEST:
         return
@@ -94,16 +119,17 @@ def _children(space: Space, parent: NodeId, declared_by: NodeId, above: tuple[No
         if rule is None:
             continue  # belongs to the type itself, as its enumeration strings do
         seen.add(target)
-        yield _member(space, child, standard.RULES.get(rule, ""), declared_by, above)
+        left.take(space)
+        yield _member(space, child, standard.RULES.get(rule, ""), declared_by, above, left)
 
 
 def _holds(space: Space, kind: NodeId) -> bool:
     return space.is_a(kind, standard.AGGREGATES) or space.is_a(kind, standard.ORGANIZES)
 
 
-def _member(space: Space, node: Node, rule: str, declared_by: NodeId, above: tuple[NodeId, ...]) -> Member:
+def _member(space: Space, node: Node, rule: str, declared_by: NodeId, above: tuple[NodeId, ...], left: _Left) -> Member:
     definition = space.target(node.id, standard.HAS_TYPE_DEFINITION)
-    members = {child.browse_name: child for child in _children(space, node.id, declared_by, (*above, node.id))}
+    members = {child.browse_name: child for child in _children(space, node.id, declared_by, (*above, node.id), left)}
     unit, (low, high) = None, (None, None)
     for child in members.values():
         if child.browse_name.name == "EngineeringUnits" and child.node.value is not None:

@@ -257,7 +257,8 @@ class _Reader:
             elif name in _EXTRAS:
                 extras.append(child)
             else:
-                self._refuse(f"{child.local[:80]} has no place in a {element.name}")
+                self.warnings.append(f"{self._node}: {child.local[:80]} has no place in a {element.name}")
+                extras.append(child)
         own = self._id(attributes["NodeId"])
         parent, data_type = attributes.get("ParentNodeId"), attributes.get("DataType")
         method = attributes.get("MethodDeclarationId")
@@ -271,7 +272,7 @@ class _Reader:
             parent=self._id(parent) if parent else None,
             data_type=self._named(data_type) if data_type else None,
             value_rank=self._integer(attributes.get("ValueRank", "-1"), "ValueRank"),
-            is_abstract=attributes.get("IsAbstract", "").strip() in ("true", "1"),
+            is_abstract=attributes.get("IsAbstract", "").strip().lower() in ("true", "1"),
             method_declaration=self._id(method) if method else None,
             definition=definition,
             value=value,
@@ -284,12 +285,12 @@ class _Reader:
 
     def _integer(self, text: str, what: str) -> int:
         try:
-            return int(text)
+            return int(text.strip() or "-1")
         except ValueError:
             self._refuse(f"{what} {text[:40]!r} is no whole number")
 
     def _reference(self, element: Element) -> Reference:
-        forward = element.attribute("IsForward").strip() not in ("false", "0")
+        forward = element.attribute("IsForward").strip().lower() not in ("false", "0")
         return Reference(self._named(element.attribute("ReferenceType")), self._id(element.text), forward)
 
     def _definition(self, element: Element) -> Definition:

@@ -112,22 +112,23 @@ class Space:
     def check(self) -> list[str]:
         """What is wrong and harmless, in words; raises :class:`Invalid` for what makes the model unusable.
 
-        Unusable: a type without or with a missing supertype, a circle of types, a parent missing from a model that
-        is there. Harmless: references to nodes of models that were not required, or that a newer version dropped.
+        Unusable: a missing supertype, a circle of types, a parent missing from the file itself.
+        Harmless: a type without supertype, references to nodes of models that were not required, or that a newer
+        version dropped.
         """
         warnings: list[str] = []
         offered = {model.uri for layer in self.layers for model in layer.nodeset.models}
         own = {model.uri for model in self.main.models}
         for node in self.main.nodes.values():
             if node.node_class in _TYPES and node.id not in _ROOTS:
-                above = next((source for kind, source in self.incoming(node.id) if kind == standard.HAS_SUBTYPE), None)
+                above = self.supertype(node.id)
                 if above is None:
-                    raise self._refuse(node.id, "the type has no supertype")
-                if self.find(above) is None and above.namespace not in self.absent:
+                    warnings.append(f"{node.id}: the type has no supertype")
+                elif self._lost(above):
                     raise self._refuse(node.id, f"its supertype {above} is missing")
                 self.supertypes(node.id)
             if node.parent is not None and self._lost(node.parent):
-                if node.parent.namespace in own:
+                if node.parent.namespace in own and not self._stands_elsewhere(node):
                     raise self._refuse(node.id, f"its parent {node.parent} is missing")
                 warnings.append(f"{node.id}: its parent {node.parent} is missing")
             if node.data_type is not None and self._lost(node.data_type):
@@ -142,6 +143,13 @@ class Space:
             warnings.append("the file requires no other model, not even the one of OPC UA itself")
         self._check_parents()
         return warnings
+
+    def _stands_elsewhere(self, node: Node) -> bool:
+        """Whether a hierarchical reference leads to it from a node that is there: ParentNodeId only repeats one."""
+        return any(
+            source != node.parent and not self._lost(source) and self.is_a(kind, standard.HIERARCHICAL)
+            for kind, source in self.incoming(node.id)
+        )
 
     def _lost(self, node: NodeId) -> bool:
         return node.namespace not in self.absent and self.find(node) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gongfu.network.models.nodeset.names import NUMBERS
 from gongfu.network.models.nodeset.nodes import BASE, NodeId
 
 
@@ -50,6 +51,7 @@ OBJECTS_FOLDER = _id(85)
 ALIASES = {
     name: _id(number)
     for name, number in {
+        **NUMBERS,
         "Boolean": 1,
         "SByte": 2,
         "Byte": 3,
