@@ -39,7 +39,20 @@ from gongfu.network.drivers.contract import BadConfiguration, Driver, FeedDriver
 from gongfu.network.gateway.config import DeviceConfig
 
 BUILT_IN = (
-    *("bacnet", "ethernetip", "files", "http", "iec104", "lines", "melsec", "modbus", "mqtt", "mtconnect", "opcua", "s7"),
+    *(
+        "bacnet",
+        "ethernetip",
+        "files",
+        "http",
+        "iec104",
+        "lines",
+        "melsec",
+        "modbus",
+        "mqtt",
+        "mtconnect",
+        "opcua",
+        "s7",
+    ),
     *("sparkplug", "sql"),
 )
 ENTRY_POINTS = "gongfu.drivers"
