@@ -15,7 +15,7 @@ DOORS = {
     "kernel.supervisor": {"main", "plan", "ports", "status"},
     "kernel.tasks": {"services", "models", "worker"},
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
-    "network.drivers": {"contract", "pacing", "registry"},
+    "network.drivers": {"contract", "pacing", "registry", "surroundings"},
     "network.gateway": {"asking", "config", "tickets"},
     "network.serving": {"offers", "registers"},
     "network.models": {

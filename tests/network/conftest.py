@@ -22,10 +22,14 @@ class Recorder:
         self.arrivals: list[float] = []
         self.times_online = 0
         self.complaints: list[str] = []
+        self.silences: list[str] = []
         self.delay = 0.0
 
     def online(self) -> None:
         self.times_online += 1
+
+    def offline(self, reason: str) -> None:
+        self.silences.append(reason)
 
     async def emit(self, samples: Sequence[Sample]) -> None:
         await asyncio.sleep(self.delay)

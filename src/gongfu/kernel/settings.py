@@ -38,8 +38,9 @@ SIMULATOR_PORTS = 20
 """How many ports the demonstration plant may use, from ``simulator_base_port`` on."""
 ROLES = ("top", "secondary", "enterprise", "recursive")
 """What a node can be in the identifier system."""
+_MAY_BE_OFF = ("http_ingest_port",)
 _RESOLVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
-_LISTS = ("allowed_hosts", "roles", "roots")
+_LISTS = ("allowed_hosts", "file_roots", "roles", "roots")
 _ADDRESSES = (
     ("public_url", ("http://", "https://"), mark("Use https://name or http://name:port.")),
     (
@@ -57,7 +58,7 @@ _ADDRESSES = (
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Everything an operator can set. Ports of 0 are not allowed: an address must be known to be shown."""
+    """Everything an operator can set. A port is known, as it must be shown; where 0 is allowed, nobody listens."""
 
     home: Path
     """The one directory that holds a node's state."""
@@ -98,6 +99,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Health and fault injection of the demonstration plant (HTTP, loopback only)."""
     mqtt_port: int = 1883
     """MQTT devices connect here."""
+    http_ingest_port: int = 0
+    """Devices and systems that push readings over HTTP connect here; 0: nobody may."""
     handle_port: int = 2641
     """Handle protocol, UDP and TCP (IANA: 2641)."""
     handle_http_port: int = 8000
@@ -111,6 +114,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Use this NATS instead of starting one: nats://user:password@host:port."""
     store_url: str = ""
     """Use this ClickHouse instead of the recorder's own: http://user:password@host:port/database."""
+    file_roots: list[str] = []
+    """Folders from which devices may read files, each with a folder for every organisation, named by its code."""
     nats_server: str = ""
     """Path of the nats-server to start; default: the one from the wheel, else from PATH."""
     identifier_prefix: str = "88.118"
@@ -184,7 +189,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         for name in self.__struct_fields__:
             if name.endswith("_port"):
                 port = getattr(self, name)
-                _check(name, port, 0 < port < 65536, mark("Use a port between 1 and 65535."))
+                off = port == 0 and name in _MAY_BE_OFF
+                _check(name, port, off or 0 < port < 65536, mark("Use a port between 1 and 65535."))
         last = self.simulator_base_port + SIMULATOR_PORTS - 1
         _check("simulator_base_port", self.simulator_base_port, last < 65536, mark("Use a port up to 65516."))
         _check("resolver_workers", self.resolver_workers, 0 < self.resolver_workers <= 64, mark("Use 1 to 64."))
@@ -200,6 +206,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             self.retention_bus_bytes >= 10_000_000,
             mark("Use at least 10000000, ten megabytes."),
         )
+        for root in self.file_roots:
+            _check("file_roots", root, Path(root).is_absolute(), mark("Use full paths, such as /srv/gongfu/files."))
         for role in self.roles:
             _check("roles", role, role in ROLES, mark("Use top, secondary, enterprise, recursive."))
         _check(

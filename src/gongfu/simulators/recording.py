@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from gongfu.kernel import timestamps
 from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
-from gongfu.simulators import timestamps
 
 Cell = float | bool | str | None
 """A value; None for a cell that is empty, NaN or infinite."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gongfu.network.drivers.contract import Sample
-from gongfu.network.drivers.mqtt.payload import Malformed, Mapping
+from gongfu.network.drivers.payload import Malformed, Mapping
 from gongfu.network.gateway.config import TagConfig
 
 STORED = 1_795_000_000_000_000

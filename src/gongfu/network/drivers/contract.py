@@ -58,6 +58,9 @@ class Sink(Protocol):
     def online(self) -> None:
         """The device answered."""
 
+    def offline(self, reason: str) -> None:
+        """Nothing broke, but the device that should speak is silent; for drivers that wait for it to speak."""
+
     async def emit(self, samples: Sequence[Sample]) -> None:
         """Hand over samples; waits when the gateway's buffer is full (back-pressure)."""
 

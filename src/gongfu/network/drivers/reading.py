@@ -20,6 +20,9 @@ class QuietSink:
     def online(self) -> None:
         """Known anyway."""
 
+    def offline(self, reason: str) -> None:
+        """Whoever asks gets an error instead."""
+
     async def emit(self, samples: Sequence[Sample]) -> None:
         """The samples are returned instead."""
 

@@ -42,7 +42,23 @@ from gongfu.kernel.i18n import mark
 from gongfu.network.drivers.contract import BadConfiguration, Driver, FeedDriver
 from gongfu.network.gateway.config import DeviceConfig
 
-BUILT_IN = ("bacnet", "ethernetip", "iec104", "lines", "melsec", "modbus", "mqtt", "opcua", "s7", "sparkplug")
+BUILT_IN = (
+    *(
+        "bacnet",
+        "ethernetip",
+        "files",
+        "http",
+        "iec104",
+        "lines",
+        "melsec",
+        "modbus",
+        "mqtt",
+        "mtconnect",
+        "opcua",
+        "s7",
+    ),
+    *("sparkplug", "sql"),
+)
 ENTRY_POINTS = "gongfu.drivers"
 
 _TYPES = {"text": str, "integer": int, "number": float, "boolean": bool}

@@ -32,6 +32,9 @@ class _Listener:
         self._online = True
         self._look()
 
+    def offline(self, reason: str) -> None:
+        """A probe waits, and says itself when it was in vain."""
+
     async def emit(self, samples: Sequence[Sample]) -> None:
         self.samples.update((sample.series, sample) for sample in samples)
         self._look()

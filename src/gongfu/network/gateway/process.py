@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TypeVar
 
 import nats.errors
@@ -18,6 +19,7 @@ from prometheus_client.registry import Collector
 from gongfu.kernel import bus, ops, process
 from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.settings import Settings
+from gongfu.network.drivers.surroundings import Surroundings, provide
 from gongfu.network.gateway import tickets
 from gongfu.network.gateway.config import Status
 from gongfu.network.gateway.desk import Desk
@@ -49,6 +51,7 @@ def main(settings: Settings) -> None:
 
 async def serve(settings: Settings, stopping: asyncio.Event, health: ops.Health) -> None:
     """Run until ``stopping``, then stop drivers, send what they emitted and wait until it is acknowledged."""
+    provide(_surroundings(settings))
     connected = asyncio.Event()
     connected.set()
     devices: Devices | None = None
@@ -101,6 +104,15 @@ async def serve(settings: Settings, stopping: asyncio.Event, health: ops.Health)
         await _cancel(tasks[3])
         REGISTRY.unregister(figures)
         await _close(client)
+
+
+def _surroundings(settings: Settings) -> Surroundings:
+    return Surroundings(
+        positions=settings.path("gateway", "positions.sqlite3"),
+        roots=tuple(Path(root) for root in settings.file_roots),
+        ingest_host=settings.host,
+        ingest_port=settings.http_ingest_port,
+    )
 
 
 async def _prepare(settings: Settings, client: Client, health: ops.Health) -> JetStreamContext:

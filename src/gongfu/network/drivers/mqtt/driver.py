@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from gongfu.network.drivers.contract import Feed, FeedSink, Message, Point, Sample
-from gongfu.network.drivers.mqtt.payload import Malformed, Mapping, fields
+from gongfu.network.drivers.payload import Malformed, Mapping, fields
 from gongfu.network.gateway.config import DeviceConfig
 from gongfu.network.gateway.topics import check_filter
 

@@ -55,10 +55,10 @@ class Mapping:
         Raises :class:`Malformed`. A tag that a payload does not mention gets no sample; one that it mentions
         with something that is neither number, text nor boolean gets a bad one.
         """
-        try:
-            document: Json = _decode(payload)
-        except (msgspec.DecodeError, RecursionError, ValueError) as error:
-            raise Malformed(mark("The payload is not JSON: {reason}."), reason=str(error)[:200]) from error
+        return self.document(decode(payload), stored)
+
+    def document(self, document: Json, stored: int) -> list[Sample]:
+        """Like :meth:`samples`, of what has been decoded already."""
         if isinstance(document, dict):
             return self._object(document, stored)
         if isinstance(document, list):
@@ -128,11 +128,28 @@ def _collect(here: Json, address: str, into: list[Point], depth: int) -> None:
         into.append(Point(address=address, name=name, kind=_kind(here), detail=f"{here!s:.80}"))
 
 
+def decode(payload: bytes) -> Json:
+    """The JSON in ``payload``; raises :class:`Malformed`."""
+    try:
+        document: Json = _decode(payload)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise Malformed(mark("The payload is not JSON: {reason}."), reason=str(error)[:200]) from error
+    return document
+
+
 def path(address: str) -> tuple[str, ...]:
     """The steps of an address: a JSON pointer when it begins with a slash, else dotted."""
     if address.startswith("/"):
         return tuple(step.replace("~1", "/").replace("~0", "~") for step in address[1:].split("/"))
     return tuple(address.split(".")) if address else ()
+
+
+def lead(document: Json, address: str) -> Json:
+    """What ``address`` leads to in ``document``; raises :class:`Malformed` when it leads nowhere."""
+    found = _find(document, path(address))
+    if isinstance(found, _Missing):
+        raise Malformed(mark("The payload has nothing at {path}."), path=address[:100])
+    return found
 
 
 def _find(document: Json, steps: tuple[str, ...]) -> Json | _Missing:

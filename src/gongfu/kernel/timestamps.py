@@ -1,4 +1,4 @@
-"""Times as recorders write them → microseconds UTC. Pure.
+"""Times as recorders and databases write them → microseconds UTC. Pure.
 
 Read: ISO 8601 with ``T`` or a blank, ``2020/03/09 10:14:33``, fractions to the microsecond, ``Z`` or an offset;
 or numbers: seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by their size.
@@ -45,14 +45,32 @@ def parse(cells: Sequence[tuple[int, str]], column: str, zone: ZoneInfo) -> tupl
     local = False
     for line, cell in cells:
         match = _DATE.fullmatch(cell)
-        if match is not None:
-            local = local or match["zone"] is None
-            times.append(_date(match, line, cell, zone))
-        elif _NUMBER.fullmatch(cell):
-            times.append(_number(line, cell))
-        else:
-            raise _bad(line, cell, column)
+        local = local or (match is not None and match["zone"] is None)
+        times.append(parse_one(line, cell, column, zone))
     return times, local
+
+
+def parse_one(line: int, cell: str, column: str, zone: ZoneInfo) -> int:
+    """The time in one cell. Raises :class:`BadTime` with the line."""
+    match = _DATE.fullmatch(cell)
+    if match is not None:
+        return _date(match, line, cell, zone)
+    if _NUMBER.fullmatch(cell):
+        return _number(line, cell)
+    raise _bad(line, cell, column)
+
+
+def of(moment: datetime, zone: ZoneInfo) -> int:
+    """Microseconds UTC of ``moment``, which is local to ``zone`` unless it says otherwise.
+
+    Raises ``ValueError`` for a time that a clock of the zone never shows, when it is put forward.
+    """
+    if moment.tzinfo is not None:
+        return (moment - _EPOCH) // _MICROSECOND
+    there = moment.replace(tzinfo=zone).astimezone(UTC)
+    if there.astimezone(zone).replace(tzinfo=None) != moment:
+        raise ValueError(f"there is no such time in {zone.key}")
+    return (there - _EPOCH) // _MICROSECOND
 
 
 def _bad(line: int, cell: str, column: str) -> BadTime:
@@ -89,11 +107,7 @@ def _date(match: re.Match[str], line: int, cell: str, zone: ZoneInfo) -> int:
         if match["zone"]:
             sign = match["zone"].replace("z", "Z").replace("Z", "+00:00")
             moment = datetime.fromisoformat(f"{moment.isoformat()}{sign}")
-            return (moment - _EPOCH) // _MICROSECOND
-        there = moment.replace(tzinfo=zone).astimezone(UTC)
-        if there.astimezone(zone).replace(tzinfo=None) != moment:
-            raise ValueError(f"there is no such time in {zone.key}")
-        return (there - _EPOCH) // _MICROSECOND
+        return of(moment, zone)
     except (ValueError, OverflowError) as error:
         raise BadTime(
             mark("Line {line}: there is no time {cell}: {reason}."), line=line, cell=repr(cell[:60]), reason=error

@@ -1,0 +1,1 @@
+"""HTTP both ways: ask a web service for readings, or take what devices and systems post."""

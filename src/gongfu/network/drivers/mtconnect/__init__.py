@@ -1,0 +1,1 @@
+"""MTConnect: a client of an agent, which speaks XML over HTTP."""
