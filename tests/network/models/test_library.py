@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from gongfu.kernel.errors import Conflict, Invalid, NotFound
-from gongfu.network.models import library, publishing
+from gongfu.network.models import library, publishing, units
 from gongfu.network.models.categories import CATEGORIES
 from gongfu.network.models.nodeset.catalogue import Catalogue
 from gongfu.network.models.nodeset.members import type_model
@@ -29,6 +29,12 @@ DEMONSTRATION = {
     "screw-air-compressor",
     "six-axis-robot",
 }
+
+
+def test_a_milliwatt_is_no_megawatt() -> None:
+    assert units.canonical("mW") == "mW"
+    assert units.canonical("MW") == "MW"
+    assert units.canonical("RPM") == "r/min"
 
 
 def test_the_library_holds_far_more_than_a_hundred_types_of_every_category() -> None:

@@ -281,7 +281,10 @@ def canonical(text: str) -> str:
     if plain in UNITS:
         return plain
     folded = plain.casefold()
-    return _SPELLINGS.get(plain) or _SPELLINGS.get(folded) or _FOLDED.get(folded) or plain
+    likely = _FOLDED.get(folded, plain)
+    if {plain[:1], likely[:1]} == {"m", "M"}:  # milli is not mega: a factor of a billion
+        likely = plain
+    return _SPELLINGS.get(plain) or _SPELLINGS.get(folded) or likely
 
 
 def known(text: str) -> Unit | None:
