@@ -8,8 +8,8 @@ from django.test import Client
 from gongfu.kernel.accounts.models import Organisation
 from gongfu.kernel.accounts.rules import Role
 from gongfu.kernel.errors import GongfuError
-from gongfu.network.gateway.asking import Failed
 from gongfu.kernel.settings import settings
+from gongfu.network.gateway.asking import Failed
 from gongfu.network.serving.offers import Permitted, WriteRequest, password
 from gongfu.platform.commands import services as commands
 from gongfu.platform.commands.models import Command, Setpoint
