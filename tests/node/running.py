@@ -24,6 +24,7 @@ PORTS = [
     "store",
     "supervisor",
     "gateway",
+    "northbound",
     "resolver",
     "handle_http",
     "worker",

@@ -18,6 +18,7 @@ from gongfu.kernel import bus
 from gongfu.kernel.errors import unpacked
 from gongfu.kernel.readings import Quality
 from gongfu.network.drivers import registry
+from gongfu.network.drivers.modbus import driver as modbus
 from gongfu.network.drivers.modbus.simulator import ModbusSimulator, Point
 from gongfu.network.drivers.sparkplug.wire import DataType, Metric, Payload, encode_payload
 from gongfu.network.gateway import asking
@@ -208,7 +209,8 @@ def test_no_question_is_so_wrong_that_it_is_not_answered(data: bytes) -> None:
     assert isinstance(answer, Failed)
 
 
-async def test_a_driver_that_can_only_poll_is_tested_and_read_too(server: Bus) -> None:
+async def test_a_driver_that_can_only_poll_is_tested_and_read_too(server: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(modbus, "open_session")
     points = [Point("t", "holding:0:int16", 215), Point("n", "holding:1:uint16", 7)]
     async with ModbusSimulator("127.0.0.1", 0, points) as plant, desk(server) as client:
         device = DeviceConfig(
