@@ -6,6 +6,7 @@
 | stream ``EVENTS``, subject ``events.<org>.<device>`` | :class:`gongfu.kernel.events.Event` (JSON) |
 | bucket ``desired``, key ``<gateway>.<device>`` | device configuration (JSON), written by the control plane |
 | bucket ``actual``, key ``<gateway>.<device>`` | device state (JSON), written by the gateway |
+| bucket ``memory``, key ``<gateway>.<device>`` | what derived tags must not forget (JSON), by and for the gateway |
 
 Both streams keep a message until the recorder has stored it.
 A publisher counts a message as acknowledged when JetStream has answered: then it is on disk.
@@ -43,6 +44,7 @@ EVENTS = "EVENTS"
 RECORDER = "recorder"
 DESIRED = "desired"
 ACTUAL = "actual"
+MEMORY = "memory"
 INTERNAL_USER = "gongfu"
 _RETRY = 0.25
 """Seconds between two attempts to reach the bus."""
@@ -58,6 +60,11 @@ def readings_subject(org: int, device: int) -> str:
 def events_subject(org: int, device: int) -> str:
     """Where events of one device are published."""
     return f"events.{org}.{device}"
+
+
+def memory_subject(gateway: str, device: int) -> str:
+    """Where a new value of a device's key in the bucket ``memory`` is published."""
+    return f"$KV.{MEMORY}.{gateway}.{device}"
 
 
 def url(settings: Settings) -> str:
@@ -147,7 +154,7 @@ async def ensure(settings: Settings, client: Client) -> JetStreamContext:
     try:
         for stream, subjects in ((READINGS, ["readings.>"]), (EVENTS, ["events.>"])):
             await _ensure_stream(js, settings, stream, subjects)
-        for bucket in (DESIRED, ACTUAL):
+        for bucket in (DESIRED, ACTUAL, MEMORY):
             try:
                 await js.key_value(bucket)
             except BucketNotFoundError:

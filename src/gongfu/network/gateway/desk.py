@@ -39,6 +39,7 @@ from gongfu.network.gateway.asking import (
 )
 from gongfu.network.gateway.checks import Checker, Columns
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
+from gongfu.network.gateway.deriving import read_tags
 from gongfu.network.gateway.hearing import Hearing
 from gongfu.network.gateway.lines import Lines, busy
 from gongfu.network.gateway.outlet import now
@@ -111,7 +112,7 @@ class Desk:
             if len(self._answering) > MOST_AT_ONCE:
                 raise busy()
             device = self._device(question.device)
-            complete = registry.complete(device)
+            complete = registry.complete(read_tags(device))
             async with asyncio.timeout(asking.LONGEST + 1):
                 return await self._find_out(question, complete)
         except GongfuError as error:

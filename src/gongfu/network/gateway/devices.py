@@ -10,14 +10,16 @@ import msgspec
 import nats.errors
 import structlog
 from nats.js import JetStreamContext
+from nats.js.errors import KeyNotFoundError
 
-from gongfu.kernel.bus import DESIRED
+from gongfu.kernel.bus import DESIRED, MEMORY
 from gongfu.kernel.errors import GongfuError, Invalid, Unavailable, packed
 from gongfu.kernel.i18n import mark
 from gongfu.network.drivers import registry
 from gongfu.network.drivers.contract import BadConfiguration
 from gongfu.network.drivers.pacing import end_if_cancelled
-from gongfu.network.gateway.config import DeviceConfig, DeviceState, Status
+from gongfu.network.gateway.config import DeviceConfig, DeviceState, Status, desired_key
+from gongfu.network.gateway.deriving import read_tags
 from gongfu.network.gateway.ingress import Ingress
 from gongfu.network.gateway.outlet import Outlet, now
 from gongfu.network.gateway.pipeline import DeviceSink
@@ -142,13 +144,15 @@ class Devices:
             return
         if before is not None:
             await self._end(before)
-        sink = DeviceSink(config, self._outlet, self._states.report, self._ingress.command)
+        sink = DeviceSink(config, self._outlet, self._states.report, self._ingress.command, self._node)
         if before is not None:
             sink.carry_on(before.sink.state)
+        if sink.derives:
+            sink.recall((before.sink.memory() if before else b"") or await self._memory(device))
         running = Running(config, sink)
         self._running[device] = running
         try:
-            complete = registry.complete(config)
+            complete = registry.complete(read_tags(config))
             if registry.manifest(config.driver).kind is registry.Kind.FED:
                 await self._ingress.add(registry.fed(config.driver).open_feed(complete), sink)
                 sink.announce()
@@ -159,6 +163,13 @@ class Devices:
         except (Invalid, ImportError) as error:
             self._ingress.remove(device)
             sink.refused(packed(error))
+
+    async def _memory(self, device: int) -> bytes:
+        """What the recipes of a device knew when this gateway, or an earlier process of it, last stored a count."""
+        bucket = await self._js.key_value(MEMORY)
+        with contextlib.suppress(KeyNotFoundError):
+            return (await bucket.get(desired_key(self._node, device))).value or b""
+        return b""
 
     async def remove(self, device: int) -> None:
         """Stop ``device`` and forget it."""

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from gongfu.kernel import readings
-from gongfu.kernel.bus import readings_subject
+from gongfu.kernel.bus import memory_subject, readings_subject
 from gongfu.kernel.errors import Unavailable, packed
 from gongfu.kernel.events import EventKind
 from gongfu.kernel.i18n import mark
 from gongfu.network.drivers.contract import Sample
 from gongfu.network.gateway.checks import Checker, Columns
 from gongfu.network.gateway.config import DeviceConfig, DeviceState, Status
+from gongfu.network.gateway.deriving import deriver
 from gongfu.network.gateway.outlet import Outlet, now
 
 FLUSH_ROWS = 5000
@@ -26,14 +27,23 @@ class DeviceSink:
     """One device's way to the bus. Implements the ``Sink`` and ``FeedSink`` of the driver contract."""
 
     def __init__(
-        self, device: DeviceConfig, outlet: Outlet, report: Report, command: Callable[[str, bytes], None] | None = None
+        self,
+        device: DeviceConfig,
+        outlet: Outlet,
+        report: Report,
+        command: Callable[[str, bytes], None] | None = None,
+        gateway: str = "local",
     ) -> None:
         self.device = device
+        self._gateway = gateway
         self._outlet = outlet
         self._report = report
         self._command = command
         self._checker = Checker(device.tags)
         self._columns = Columns()
+        self._deriver = deriver(device.tags)
+        self._remembered = b""
+        self._remembering = asyncio.Lock()
         self.state = DeviceState(device=device.device, status=Status.CONNECTING, since=now())
         self.malformed_count = 0
 
@@ -92,18 +102,27 @@ class DeviceSink:
     def announce(self) -> None:
         """Report the device: from now on it is read, or heard."""
         self._report(self.state, True)
+        for finding in self._deriver.findings if self._deriver else ():
+            self.event(finding.kind, finding.detail)
 
     def event(self, kind: EventKind, detail: str = "") -> None:
         """Publish an event of this device."""
         self._outlet.event(self.device.org, self.device.device, kind, detail)
 
     def take(self, samples: Sequence[Sample], into: Columns) -> None:
-        """Append what passes the checks to ``into``; findings become events."""
-        for finding in self._checker.check(samples, now(), into):
+        """Append what passes the checks to ``into``, and what follows from it; findings become events."""
+        first, arrived = len(into.series), now()
+        for finding in self._checker.check(samples, arrived, into):
             self.event(finding.kind, finding.detail)
+        if self._deriver is not None:
+            self._deriver.take(into, first, arrived)
 
     def flush(self) -> None:
         """Send what has been kept, without waiting for it."""
+        if self._deriver is not None:
+            before = self._columns.size
+            self._deriver.tick(now(), self._columns)
+            self._outlet.hold(self._columns.size - before)
         if len(self._columns):
             columns, self._columns = self._columns, Columns()
             self._outlet.spawn(self._release(columns))
@@ -113,6 +132,7 @@ class DeviceSink:
         if not len(columns):
             return
         subject = readings_subject(self.device.org, self.device.device)
+        await self._remember()
         arrived = now()
         batches = columns.batches(self.device.org, self.device.device, arrived)
         if len(batches) == 1:
@@ -128,6 +148,30 @@ class DeviceSink:
             problem=self.state.problem,
         )
         self._report(self.state, False)
+
+    @property
+    def derives(self) -> bool:
+        """Whether some of its tags are derived."""
+        return self._deriver is not None
+
+    def memory(self) -> bytes:
+        """What its recipes must not forget."""
+        return self._deriver.memory() if self._deriver else b""
+
+    def recall(self, memory: bytes) -> None:
+        """Let its recipes go on from an earlier :meth:`memory`."""
+        if self._deriver is not None:
+            self._deriver.recall(memory)
+
+    async def _remember(self) -> None:
+        """Before a count is stored the bus has it on disk: after a restart it never falls behind what was told."""
+        if self._deriver is None:
+            return
+        async with self._remembering:
+            memory = self._deriver.memory()
+            if memory != self._remembered:
+                await self._outlet.publish(memory_subject(self._gateway, self.device.device), memory)
+                self._remembered = memory
 
     async def _release(self, columns: Columns) -> None:
         try:
