@@ -68,15 +68,68 @@ LABELS: Mapping[str, str] = {
     "folder": mark("Folder"),
     "database": mark("Database"),
     "query": mark("Query"),
+    "method": mark("HTTP method"),
+    "headers": mark("Headers"),
+    "body": mark("Body"),
+    "token": mark("Token"),
+    "verify": mark("Check certificates"),
+    "ca": mark("Authority's certificate"),
+    "redirects": mark("Follow redirects"),
+    "format": mark("Format"),
+    "rows": mark("Rows"),
+    "zone": mark("Time zone"),
+    "delimiter": mark("Delimiter"),
+    "key": mark("Key of the device"),
+    "tls": mark("TLS"),
+    "table": mark("Table or view"),
+    "after": mark("Growing column"),
+    "start": mark("Start"),
+    "overlap": mark("Overlap (s)"),
+    "batch": mark("Batch"),
+    "refresh": mark("Refresh (s)"),
+    "columns": mark("Columns"),
+    "decimal": mark("Decimal mark"),
+    "skip": mark("Lines to skip"),
+    "header": mark("Header line"),
+    "ready": mark("Complete when"),
+    "steady": mark("Steady for (s)"),
+    "marker": mark("Marker file"),
+    "move_to": mark("Move to"),
+    "time_format": mark("Format of the time"),
+    "write_url": mark("URL for writing"),
+    "write_method": mark("Method for writing"),
+    "write_body": mark("Body for writing"),
+    "max_bytes": mark("Largest answer (bytes)"),
+    "queue": mark("Queue"),
+    "history": mark("Fill gaps from history"),
+    "idle_gap": mark("Silence that ends a line (s)"),
+    "longest": mark("Longest line"),
+    "standby_host": mark("Standby host"),
+    "standby_port": mark("Standby port"),
+    "bbmd": mark("BBMD"),
+    "local_address": mark("Own address"),
+    "local_port": mark("Own port"),
+    "code": mark("Data code"),
+    "select": mark("Select before operate"),
+    "cov": mark("Change of value"),
+    "counters": mark("Counters (s)"),
+    "cyclic": mark("Interrogation (s)"),
+    "originator": mark("Originator address"),
+    "connected": mark("Connected messaging"),
 }
 """What options are called; any other goes by its own name."""
 _FIRST = frozenset(
     (
         *("transport", "host", "port", "line", "baud", "unit", "endpoint", "url", "topic", "edge_node", "device"),
         *("rack", "slot", "username", "instance", "route", "frame", "common_address", "folder", "query"),
+        *("mode", "table", "after", "pattern", "time"),
     )
 )
 """Shown without being asked for, beside what is required and what is secret."""
+
+
+_LONG = frozenset(("headers", "body", "write_body", "ca", "user_certificate", "user_key", "query"))
+"""Of several lines."""
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +139,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     help: str
     input: str
-    """text, password, number, select."""
+    """text, password, number, select, area (several lines; a secret one is shown empty)."""
     value: str
     placeholder: str = ""
     required: bool = False
@@ -169,7 +222,7 @@ def _field(name: str, option: Option, value: str, held: bool, error: GongfuError
         name=name,
         label=translate(LABELS[name]) if name in LABELS else name,
         help=translate(option.help),
-        input="select" if choices else "password" if option.secret else "number" if number else "text",
+        input=_input(name, option, bool(choices)),
         value="" if option.secret else value,
         placeholder=translate(mark("set; leave empty to keep it")) if held and option.secret else default,
         required=option.required and not held,
@@ -180,6 +233,16 @@ def _field(name: str, option: Option, value: str, held: bool, error: GongfuError
         error=error.text() if error else "",
         first=option.required or bool(option.required_when) or option.secret or name in _FIRST or error is not None,
     )
+
+
+def _input(name: str, option: Option, chosen: bool) -> str:
+    if chosen:
+        return "select"
+    if name in _LONG:
+        return "area"
+    if option.secret:
+        return "password"
+    return "number" if option.type in (OptionType.INTEGER, OptionType.NUMBER) else "text"
 
 
 def _typed(option: Option, text: str) -> Value:
