@@ -29,7 +29,7 @@ class Imported(msgspec.Struct, frozen=True):
 
 
 def take(user: User, organisation: Organisation, data: bytes, name: str) -> Imported:
-    """Bring the machines of a sheet in; a machine is known by its number. Raises :class:`Forbidden`, :class:`Invalid`."""
+    """Bring the machines of a sheet in, known by their numbers. Raises :class:`Forbidden`, :class:`Invalid`."""
     if not can_edit.test(user, organisation):
         raise Forbidden(mark("You may not change machines of {organisation}."), organisation=organisation.name)
     rows, faults = read(data, name)
@@ -42,7 +42,9 @@ def take(user: User, organisation: Organisation, data: bytes, name: str) -> Impo
         if row.device and row.device not in devices:
             faults.append(Fault(row.line, "device", row.device, Invalid(mark("There is no such device here."))))
         elif row.device and linked.setdefault(devices[row.device].pk, row.number) != row.number:
-            faults.append(Fault(row.line, "device", row.device, Invalid(mark("It is another machine's device already."))))
+            faults.append(
+                Fault(row.line, "device", row.device, Invalid(mark("It is another machine's device already.")))
+            )
     if faults:
         return Imported(0, 0, 0, sorted(faults, key=lambda fault: fault.line))
     created = changed = 0

@@ -76,7 +76,9 @@ def preview(device: Device, wish: Wish, now: dt.datetime | None = None) -> Previ
     chosen: dict[str, Tag] = {}
     for role, key in wish.inputs.items():
         if key and (key not in tags or tags[key].kind == Tag.Kind.TEXT or recipes.is_derived(tags[key].address)):
-            raise Invalid(mark("{key} is no tag that is read as a number."), remedy=mark("Choose another."), key=key[:64])
+            raise Invalid(
+                mark("{key} is no tag that is read as a number."), remedy=mark("Choose another."), key=key[:64]
+            )
         if key:
             chosen[role] = tags[key]
     if not chosen:
@@ -119,8 +121,8 @@ def _recipe(device: Device, wish: Wish, learnt: Learnt | None) -> Recipe:
             codes=codes,
         )
     if wish.kind == Lamps.kind:
-        lit = {colour: wish.inputs.get(colour, "") for colour in ("red", "yellow", "green", "blue")}
-        return Lamps(**lit, dwell=wish.dwell or 2.0, stale=stale, codes=codes)
+        red, yellow, green, blue = (wish.inputs.get(colour, "") for colour in ("red", "yellow", "green", "blue"))
+        return Lamps(red=red, yellow=yellow, green=green, blue=blue, dwell=wish.dwell or 2.0, stale=stale, codes=codes)
     raise Invalid(mark("There is no recipe {kind}."), kind=wish.kind[:40])
 
 

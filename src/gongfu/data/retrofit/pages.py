@@ -10,9 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from gongfu.data.retrofit import importing, services, sheet
@@ -52,7 +51,7 @@ def type_name(type_id: str) -> str:
 
 @require_GET
 def assessment_page(request: HttpRequest) -> HttpResponse:
-    """Rates, where they are low, and what to do next; ``place``, ``type``, ``org`` and ``level`` narrow the machines."""
+    """Rates, where they are low, what to do next; ``place``, ``type``, ``org``, ``level`` narrow the machines."""
     user = accounts.user_of(request)
     scope = accounts.active_organisation(request)
     found = services.assess(user, scope)
@@ -113,8 +112,16 @@ def export_file(request: HttpRequest, kind: str) -> HttpResponse:
     for line in found.lines:
         cells: list[xlsx.Cell] = [_cell(line.machine, field) for field in fields]
         cost = line.step.cost if line.step else None
+        stored = _("Yes") if line.judged.on_cloud else _("No")
         rows.append(
-            [*cells, str(line.machine.organisation), names[line.judged.level], line.judged.on_cloud, _step(line), cost]
+            [
+                *cells,
+                str(line.machine.organisation),
+                names[line.judged.level],
+                _("Yes") if line.judged.on_cloud else _("No"),
+                _step(line),
+                cost,
+            ]
         )
     if kind == "csv":
         return _file(export.to_csv(heads, rows), "text/csv; charset=utf-8", "csv")
@@ -146,7 +153,17 @@ def template_file(request: HttpRequest) -> HttpResponse:
     """The empty sheet with one row as an example."""
     chinese = not (get_language() or "").startswith("en")
     heads = [names[0 if chinese else 1] for names in sheet.HEADINGS.values()]
-    example = ["#CK-01", "普通车床", "Engine lathe", "", "一厂 / 机加车间", 1998, "", "stack_light,motor", "planned"]
+    example: list[xlsx.Cell] = [
+        "#CK-01",
+        "普通车床",
+        "Engine lathe",
+        "",
+        "一厂 / 机加车间",
+        1998,
+        "",
+        "stack_light,motor",
+        "planned",
+    ]
     return _file(xlsx.to_xlsx(_("Machines"), heads, [[*example, "", "2026-12-31", 1000, ""]]), _XLSX, "xlsx")
 
 
@@ -167,7 +184,10 @@ def import_page(request: HttpRequest) -> HttpResponse:
                 raise Invalid(mark("Send one file of at most {most} MB."), most=sheet.MOST_BYTES // 1_000_000)
             owner = next((one for one in owners if str(one.pk) == request.POST.get("organisation")), owners[0])
             done = importing.take(user, owner, file.read(), (file.name or "")[-100:])
-            heads = {name: spelt[0 if not (get_language() or "").startswith("en") else 1] for name, spelt in sheet.HEADINGS.items()}
+            heads = {
+                name: spelt[0 if not (get_language() or "").startswith("en") else 1]
+                for name, spelt in sheet.HEADINGS.items()
+            }
             context |= {"done": done, "faults": [(one, heads[one.column], one.problem.text()) for one in done.faults]}
             status = 422 if done.faults else 200
         except GongfuError as error:
@@ -205,7 +225,9 @@ MACHINES: Resource[Machine] = Resource(
     queryset=_machines,
     ordering="number",
     form=[
-        Section(gettext_lazy("Machine"), ["organisation", "number", "name", "name_en", "type", "place", "year", "counts"]),
+        Section(
+            gettext_lazy("Machine"), ["organisation", "number", "name", "name_en", "type", "place", "year", "counts"]
+        ),
         Section(
             gettext_lazy("What it offers"),
             ["controller", "interfaces", "device"],

@@ -7,7 +7,7 @@ integration of informatisation and industrialisation); what exactly counts is de
 | rate | formula |
 |---|---|
 | connected (设备联网率) | machines that delivered a reading within ``days`` / all machines that count |
-| on the cloud (设备上云率) | machines whose state or a measure is stored here within ``days`` / all machines that count |
+| on the cloud (设备上云率) | those whose state or a measure is stored here within ``days`` / all machines that count |
 | digital (设备数字化率) | machines with a controller / all machines that count |
 | digital connected (数字化设备联网率) | connected machines with a controller / machines with a controller |
 """
@@ -208,7 +208,12 @@ _SENSORS = (
     (Interface.SERIAL, mark("Connect its serial port by a serial server"), 800, Level.MEASURED),
     (Interface.STACK_LIGHT, mark("Read its stack light, and derive the state by a recipe"), 900, Level.STATE),
     (Interface.ANALOGUE, mark("Wire its analogue output, and derive the state by a recipe"), 900, Level.STATE),
-    (Interface.MOTOR, mark("Put a current clamp around its motor cable, and derive the state by a recipe"), 1000, Level.STATE),
+    (
+        Interface.MOTOR,
+        mark("Put a current clamp around its motor cable, and derive the state by a recipe"),
+        1000,
+        Level.STATE,
+    ),
 )
 
 

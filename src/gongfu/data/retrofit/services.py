@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from gongfu.data.retrofit import rules
@@ -26,6 +26,7 @@ from gongfu.platform.devices.models import Device, Tag
 
 _ROLES = ("state", *sorted(rules.MEASURES))
 _CLAMP_UNITS = frozenset({"A", "kW", "W", "mm/s"})
+_PULSE_WORDS = ("pulse", "count", "pieces", "脉冲", "计数", "产量")
 _CHUNK = 5000
 
 
@@ -81,7 +82,9 @@ def _assessed(machines: QuerySet[Machine], now: dt.datetime) -> Assessment:
     devices = [machine.device_id for machine in found if machine.device_id]
     tags: dict[int, list[Tag]] = {}
     for part in _parts(devices):
-        for tag in Tag.objects.filter(device__in=part).only("device", "role", "unit", "kind", "address", "name", "name_en"):
+        for tag in Tag.objects.filter(device__in=part).only(
+            "device", "role", "unit", "kind", "address", "name", "name_en"
+        ):
             tags.setdefault(tag.device_id, []).append(tag)
     roles, problem = _stored(tags, {machine.organisation_id for machine in found})
     commanded = commands.last_confirmed(devices)
@@ -100,9 +103,7 @@ def _assessed(machines: QuerySet[Machine], now: dt.datetime) -> Assessment:
     return Assessment(counted, lines, rules.definition(now.date()), problem)
 
 
-def _stored(
-    tags: dict[int, list[Tag]], owners: Iterable[int]
-) -> tuple[dict[int, dict[str, dt.datetime]], str]:
+def _stored(tags: dict[int, list[Tag]], owners: Iterable[int]) -> tuple[dict[int, dict[str, dt.datetime]], str]:
     """Device → role → newest stored reading that is not bad; and why the store could not be asked."""
     telling = {tag.pk: tag for found in tags.values() for tag in found if tag.role in _ROLES}
     roles: dict[int, dict[str, dt.datetime]] = {}
@@ -121,8 +122,10 @@ def _stored(
 def _situation(machine: Machine, level: Level, tags: dict[int, list[Tag]]) -> Situation:
     device = machine.device
     read = [tag for tag in tags.get(machine.device_id or 0, []) if not recipes.is_derived(tag.address)]
-    clamp = next((tag for tag in read if tag.kind == "number" and (tag.role == "power" or tag.unit in _CLAMP_UNITS)), None)
-    pulse = next((tag for tag in read if tag.kind == "boolean" or tag.role == "count"), None)
+    clamp = next(
+        (tag for tag in read if tag.kind == "number" and (tag.role == "power" or tag.unit in _CLAMP_UNITS)), None
+    )
+    pulse = next((tag for tag in read if tag.kind != "text" and _counts(tag)), None)
     writes = device is not None and device.driver in drivers.names()
     return Situation(
         level=level,
@@ -133,6 +136,12 @@ def _situation(machine: Machine, level: Level, tags: dict[int, list[Tag]]) -> Si
         pulse=str(pulse) if pulse else "",
         writes=writes and device is not None and Capability.WRITE in drivers.manifest(device.driver).capabilities,
     )
+
+
+def _counts(tag: Tag) -> bool:
+    """Whether a tag seems to count pieces: by its role, or because somebody called it so."""
+    named = f"{tag.name} {tag.name_en}".casefold()
+    return tag.role == "count" or any(word in named for word in _PULSE_WORDS)
 
 
 def interfaces_of(text: str) -> list[Interface]:
@@ -200,7 +209,12 @@ def take_standings(now: dt.datetime | None = None) -> int:
         Standing.objects.update_or_create(
             organisation=owner,
             month=month,
-            defaults={**numbers, "levels": list(found.rates.levels), "taken_at": now, "definition": found.definition.since},
+            defaults={
+                **numbers,
+                "levels": list(found.rates.levels),
+                "taken_at": now,
+                "definition": found.definition.since,
+            },
         )
         taken += 1
     return taken
@@ -231,7 +245,7 @@ def _summed(standings: Sequence[Standing]) -> Rates:
 
 def latest_standing() -> dt.datetime | None:
     """When standings were last taken."""
-    return Standing.objects.aggregate(at=Max("taken_at"))["at"]
+    return Standing.objects.order_by("-taken_at").values_list("taken_at", flat=True).first()
 
 
 def _parts(ids: Sequence[int]) -> Iterable[list[int]]:

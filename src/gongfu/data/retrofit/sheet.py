@@ -6,7 +6,7 @@ import csv
 import datetime as dt
 import io
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
 import msgspec
@@ -151,7 +151,9 @@ def _typed(column: str, cell: object) -> object:
             try:
                 return dt.date.fromisoformat(text.replace("/", "-"))
             except ValueError:
-                raise Invalid(mark("{value} is no date."), remedy=mark("Write it like 2026-11-20."), value=text[:40]) from None
+                raise Invalid(
+                    mark("{value} is no date."), remedy=mark("Write it like 2026-11-20."), value=text[:40]
+                ) from None
         case "plan":
             return _one_of(text, PLANS)
         case "interfaces":
@@ -161,7 +163,7 @@ def _typed(column: str, cell: object) -> object:
             return text
 
 
-def _one_of(text: str, known: dict[str, tuple[str, ...]]) -> str:
+def _one_of(text: str, known: Mapping[str, tuple[str, ...]]) -> str:
     for name, spellings in known.items():
         if text.casefold() in (name, *(spelling.casefold() for spelling in spellings)):
             return name
@@ -182,7 +184,9 @@ def _workbook(data: bytes, name: str) -> Sequence[Sequence[object]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(part.file_size for part in archive.infolist()) > MOST_UNPACKED:
-                raise Invalid(mark("The workbook is larger than {most} MB when unpacked."), most=MOST_UNPACKED // 1_000_000)
+                raise Invalid(
+                    mark("The workbook is larger than {most} MB when unpacked."), most=MOST_UNPACKED // 1_000_000
+                )
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         try:
             sheet = book.worksheets[0]

@@ -164,7 +164,8 @@ def _drawing(found: Preview) -> Drawing:
     for role, record in found.records.items():
         kept = record[:: max(1, len(record) // _POINTS)]
         points = " ".join(
-            f"{_WIDTH * (at - found.start) / span:.1f},{_HEIGHT * (high - value) / (high - low):.1f}" for at, value in kept
+            f"{_WIDTH * (at - found.start) / span:.1f},{_HEIGHT * (high - value) / (high - low):.1f}"
+            for at, value in kept
         )
         lines.append((role, points))
     thresholds = []
@@ -187,5 +188,3 @@ def _clock(at: int) -> str:
 
 def _hours(seconds: float) -> str:
     return f"{int(seconds) // 3600}:{int(seconds) % 3600 // 60:02d}"
-
-
