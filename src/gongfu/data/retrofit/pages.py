@@ -118,7 +118,7 @@ def export_file(request: HttpRequest, kind: str) -> HttpResponse:
                 *cells,
                 str(line.machine.organisation),
                 names[line.judged.level],
-                _("Yes") if line.judged.on_cloud else _("No"),
+                stored,
                 _step(line),
                 cost,
             ]
