@@ -17,6 +17,7 @@ DOORS = {
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
     "network.drivers": {"contract", "pacing", "registry", "surroundings"},
     "network.gateway": {"asking", "config", "tickets"},
+    "network.retrofit": {"learning", "machines", "recipes", "replay"},
     "network.serving": {"offers", "registers"},
     "network.models": {
         *("categories", "conformance", "exporting", "importing", "library", "nodeset", "proposing", "types"),
@@ -66,8 +67,9 @@ DOORS = {
     "identity.mirror": {"follower", "leader", "reporting", "wire"},
     "platform.commands": {"services"},
     "platform.northbound": {"services", "linking"},
-    "platform.devices": {"desk", "exchange", "services", "models", "sync"},
+    "platform.devices": {"applying", "desk", "document", "exchange", "services", "models", "sync", "versions"},
     "platform.modelling": {"services", "models", "observing"},
+    "data.retrofit": {"services", "periodic", "demonstration"},
     "data.telemetry": {"services", "overview", "texts"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""

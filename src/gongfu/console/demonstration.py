@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gongfu.data.retrofit import demonstration as retrofit
 from gongfu.identity.business import demonstration as business_demonstration
 from gongfu.identity.registry import services as registry
 from gongfu.kernel.accounts import services as accounts
@@ -38,6 +39,8 @@ def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: O
     registry.allot_prefix(ACTOR, organisation, f"{settings.identifier_prefix}.{enterprise.number}")
     for device in plant.of(enterprise.code):
         devices.create_device(ACTOR, organisation, _draft(settings, enterprise, device))
+    if enterprise is plant.enterprises[0]:
+        retrofit.seed(organisation)
 
 
 def _draft(settings: Settings, enterprise: Enterprise, device: PlantDevice) -> DeviceDraft:

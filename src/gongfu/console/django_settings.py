@@ -76,6 +76,7 @@ GONGFU_APPS = [
     "gongfu.platform.northbound",
     "gongfu.platform.modelling",
     "gongfu.data.telemetry",
+    "gongfu.data.retrofit",
     "gongfu.console",
 ]
 INSTALLED_APPS = [

@@ -35,6 +35,7 @@ MODULES = (
     "gongfu.platform.northbound",
     "gongfu.platform.modelling",
     "gongfu.data.telemetry",
+    "gongfu.data.retrofit",
     "gongfu.kernel.tasks",
     "gongfu.kernel.audit",
     "gongfu.kernel.accounts",

@@ -13,7 +13,7 @@ import msgspec
 from gongfu.network.retrofit.lamps import LampsMachine
 from gongfu.network.retrofit.level import LevelMachine
 from gongfu.network.retrofit.pulse import Memory as Memory
-from gongfu.network.retrofit.pulse import PulseMachine
+from gongfu.network.retrofit.pulse import PulseMachine as PulseMachine
 from gongfu.network.retrofit.recipes import Lamps, Level, Output, Pulse, Recipe, State, code
 
 

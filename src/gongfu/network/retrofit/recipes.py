@@ -185,7 +185,9 @@ def parse(address: str) -> tuple[Recipe, Output]:
             raise ValueError("a parameter stands there twice")
         recipe: Recipe = msgspec.convert(told, KINDS[kind], strict=False)
     except (ValueError, msgspec.ValidationError) as error:
-        raise Invalid(mark("The recipe {address} cannot be read: {reason}."), address=address[:80], reason=error) from None
+        raise Invalid(
+            mark("The recipe {address} cannot be read: {reason}."), address=address[:80], reason=error
+        ) from None
     _check(recipe)
     return recipe, Output(output)
 
@@ -234,7 +236,9 @@ def _written(recipe: Recipe) -> Iterator[tuple[str, str]]:
 
 
 def _check(recipe: Recipe) -> None:
-    numbers = [value for field in msgspec.structs.fields(type(recipe)) for value in _numbers(getattr(recipe, field.name))]
+    numbers = [
+        value for field in msgspec.structs.fields(type(recipe)) for value in _numbers(getattr(recipe, field.name))
+    ]
     if not all(math.isfinite(number) for number in numbers):
         raise Invalid(mark("A number of the recipe is not finite."))
     if not recipe.inputs:
@@ -259,4 +263,3 @@ def _numbers(value: object) -> list[float]:
     if isinstance(value, Threshold):
         return [value.fall, value.rise]
     return [value] if isinstance(value, float) else []
-

@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import time
+from collections.abc import Collection
 from functools import partial
 
 import structlog
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from gongfu.kernel.accounts.models import User
@@ -105,6 +107,14 @@ def from_model(user: User | str, device: Device) -> int:
             audit.record(user, "create", setpoint, after=audit.state(setpoint))
         made += 1
     return made
+
+
+def last_confirmed(devices: Collection[int]) -> dict[int, dt.datetime]:
+    """When a command to each of ``devices`` was last confirmed; others are absent."""
+    confirmed = Command.objects.filter(state=State.CONFIRMED.value, settled_at__isnull=False).order_by()
+    found = confirmed.values_list("device").annotate(at=Max("settled_at"))
+    wanted = set(devices)
+    return {device: at for device, at in found if device in wanted}
 
 
 def request(command: Command) -> None:

@@ -19,6 +19,7 @@ from gongfu.network.drivers.registry import Capability, Kind
 from gongfu.network.gateway.asking import Browse, Browsed, Failed, Reached, Read, Seen, Trial
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
 from gongfu.network.models import library
+from gongfu.network.retrofit.recipes import is_derived
 from gongfu.platform.devices import applying, desk, rows, services, setup_form, versions
 from gongfu.platform.devices.applying import What, WrongDocument
 from gongfu.platform.devices.document import MOST_TAGS, TagDocument, model_of
@@ -137,7 +138,7 @@ def values_part(request: HttpRequest) -> HttpResponse:
         tags: list[TagConfig] = []
         for row in setup.rows[:_PREVIEWED]:
             made, told = rows.documents([row])
-            if made and made[0].address and not told[0].errors:
+            if made and made[0].address and not is_derived(made[0].address) and not told[0].errors:
                 wanted.append((row, made[0]))
                 tags.append(_config(made[0], len(tags)))
         if not tags:
