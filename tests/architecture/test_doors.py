@@ -15,6 +15,7 @@ DOORS = {
     "kernel.supervisor": {"main", "plan", "ports", "status"},
     "kernel.tasks": {"services", "models", "worker"},
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
+    "network.discovery": {"probes", "ranges", "scanning", "shapes"},
     "network.drivers": {"contract", "pacing", "registry"},
     "network.gateway": {"asking", "config", "tickets"},
     "network.serving": {"offers", "registers"},
@@ -77,6 +78,8 @@ SPECIAL = {
     ("simulators.players", "network.drivers"): {"modbus", "opcua", "sparkplug"},
     # Whoever serves a protocol northbound speaks the same wire as its driver.
     ("network.serving", "network.drivers"): {"opcua", "sparkplug"},
+    # Looking for OPC UA servers takes GetEndpoints, which no session of a driver asks.
+    ("network.discovery", "network.drivers"): {"opcua"},
     # Drivers and gateway are two halves of one programme: topics are translated in one place.
     ("network.drivers", "network.gateway"): {"topics"},
 }

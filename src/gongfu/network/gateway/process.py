@@ -18,6 +18,8 @@ from prometheus_client.registry import Collector
 from gongfu.kernel import bus, ops, process
 from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.settings import Settings
+from gongfu.network.discovery.ranges import permitted
+from gongfu.network.discovery.scanning import Scans
 from gongfu.network.gateway import tickets
 from gongfu.network.gateway.config import Status
 from gongfu.network.gateway.desk import Desk
@@ -85,7 +87,13 @@ async def serve(settings: Settings, stopping: asyncio.Event, health: ops.Health)
         asyncio.create_task(_flush(devices, outlet, ingress, health), name="flush"),
         asyncio.create_task(_hear(devices, ingress), name="ingress"),
         asyncio.create_task(
-            Desk(settings.node, client, devices.configuration, tickets.guard(tickets.key(settings.home))).run(),
+            Desk(
+                settings.node,
+                client,
+                devices.configuration,
+                tickets.guard(tickets.key(settings.home)),
+                scans=Scans(permitted(settings.discovery_ranges)),
+            ).run(),
             name="desk",
         ),
     ]
