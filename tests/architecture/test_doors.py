@@ -67,7 +67,8 @@ DOORS = {
     "identity.mirror": {"follower", "leader", "reporting", "wire"},
     "platform.commands": {"services"},
     "platform.northbound": {"services", "linking"},
-    "platform.devices": {"desk", "exchange", "services", "models", "sync"},
+    "platform.devices": {"desk", "exchange", "prefilling", "services", "models", "sync"},
+    "platform.discovery": {"services"},
     "platform.modelling": {"services", "models", "observing"},
     "data.telemetry": {"services", "overview", "texts"},
 }

@@ -49,34 +49,30 @@ def mtconnect(answer: bytes) -> Identity | None:
     start = answer.find(b"<")
     if not status or status[1] != b"200" or start < 0 or b"<!" in answer.replace(b"<!--", b""):
         return None  # a document type may hold entities that grow
-    parser = ET.XMLPullParser(("start",))
-    try:
-        parser.feed(answer[start:])
-    except ET.ParseError:
-        return None
-    return _agent(parser)
-
-
-def _agent(parser: ET.XMLPullParser) -> Identity | None:
+    parser: ET.XMLPullParser[tuple[str, ET.Element]] = ET.XMLPullParser(("start",))
     found: Identity | None = None
     name = ""
     try:
-        for _, element in parser.read_events():
-            tag = str(element.tag).rpartition("}")[2]
-            if tag == "MTConnectDevices":
-                found = Identity(product="MTConnect")
-            elif found is None:
-                return None  # the root comes first
-            elif tag == "Device" and not name:
-                name = element.get("name") or element.get("uuid") or "MTConnect"
-                found = Identity(product=name)
-            elif tag == "Description" and name:
-                return Identity(
-                    vendor=element.get("manufacturer") or "",
-                    product=element.get("model") or name,
-                    serial_number=element.get("serialNumber") or "",
-                    detail=name,
-                )
+        parser.feed(answer[start:])
+        elements = [event[1] for event in parser.read_events()]
     except ET.ParseError:
-        pass  # cut off, or broken further down
+        return None
+    for element in elements:
+        if not isinstance(element, ET.Element):
+            continue
+        tag = element.tag.rpartition("}")[2]
+        if tag == "MTConnectDevices":
+            found = Identity(product="MTConnect")
+        elif found is None:
+            return None  # the root comes first
+        elif tag == "Device" and not name:
+            name = element.get("name") or element.get("uuid") or "MTConnect"
+            found = Identity(product=name)
+        elif tag == "Description" and name:
+            return Identity(
+                vendor=element.get("manufacturer") or "",
+                product=element.get("model") or name,
+                serial_number=element.get("serialNumber") or "",
+                detail=name,
+            )
     return found

@@ -93,7 +93,8 @@ async def _by_session(
 
 async def _points(session: Session) -> list[Point]:
     """Values that the device holds, level by level, until there are enough."""
-    folders, values = [""], []
+    folders = [""]
+    values: list[Point] = []
     opened = 0
     while folders and opened < _FOLDERS and len(values) < MOST_POINTS:
         opened += 1
