@@ -15,6 +15,7 @@ DOORS = {
     "kernel.supervisor": {"main", "plan", "ports", "status"},
     "kernel.tasks": {"services", "models", "worker"},
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
+    "network.discovery": {"probes", "ranges", "scanning", "shapes"},
     "network.drivers": {"contract", "pacing", "registry", "surroundings"},
     "network.gateway": {"asking", "config", "tickets"},
     "network.retrofit": {"learning", "machines", "recipes", "replay"},
@@ -67,7 +68,10 @@ DOORS = {
     "identity.mirror": {"follower", "leader", "reporting", "wire"},
     "platform.commands": {"services"},
     "platform.northbound": {"services", "linking"},
-    "platform.devices": {"applying", "desk", "document", "exchange", "services", "models", "sync", "versions"},
+    "platform.devices": {
+        *("applying", "desk", "document", "exchange", "prefilling", "services", "models", "sync", "versions"),
+    },
+    "platform.discovery": {"services"},
     "platform.modelling": {"services", "models", "observing"},
     "data.retrofit": {"services", "periodic", "demonstration"},
     "data.telemetry": {"services", "overview", "texts"},
@@ -79,6 +83,8 @@ SPECIAL = {
     ("simulators.players", "network.drivers"): {"modbus", "opcua", "sparkplug"},
     # Whoever serves a protocol northbound speaks the same wire as its driver.
     ("network.serving", "network.drivers"): {"opcua", "sparkplug"},
+    # Looking for OPC UA servers takes GetEndpoints, which no session of a driver asks.
+    ("network.discovery", "network.drivers"): {"opcua"},
     # Drivers and gateway are two halves of one programme: topics are translated in one place.
     ("network.drivers", "network.gateway"): {"topics"},
 }

@@ -72,6 +72,7 @@ GONGFU_APPS = [
     "gongfu.identity.filing",
     "gongfu.identity.escrow",
     "gongfu.platform.devices",
+    "gongfu.platform.discovery",
     "gongfu.platform.commands",
     "gongfu.platform.northbound",
     "gongfu.platform.modelling",

@@ -31,6 +31,7 @@ MODULES = (
     "gongfu.identity.filing",
     "gongfu.identity.escrow",
     "gongfu.platform.devices",
+    "gongfu.platform.discovery",
     "gongfu.platform.commands",
     "gongfu.platform.northbound",
     "gongfu.platform.modelling",

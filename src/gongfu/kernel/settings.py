@@ -7,6 +7,7 @@ A name nobody knows, or a value of the wrong type, stops the program with the na
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 import tomllib
@@ -40,7 +41,7 @@ ROLES = ("top", "secondary", "enterprise", "recursive")
 """What a node can be in the identifier system."""
 _MAY_BE_OFF = ("http_ingest_port",)
 _RESOLVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
-_LISTS = ("allowed_hosts", "file_roots", "roles", "roots")
+_LISTS = ("allowed_hosts", "discovery_ranges", "file_roots", "roles", "roots")
 _ADDRESSES = (
     ("public_url", ("http://", "https://"), mark("Use https://name or http://name:port.")),
     (
@@ -160,6 +161,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How many times as long as its request an answer over UDP may be before TCP has to be used; 0: any length."""
     retention_bus_bytes: int = 2_000_000_000
     """How much the bus keeps for a recorder that does not answer before it refuses more."""
+    discovery_ranges: list[str] = []
+    """Networks in which the gateway may look for devices, as 192.168.1.0/24; empty: it never scans."""
     demonstration: bool = False
     """Run the demonstration plant beside the node."""
     log_format: str = "text"
@@ -222,6 +225,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             self.recursive_cache_bytes >= 1_000_000,
             mark("Use at least 1000000, one megabyte."),
         )
+        for network in self.discovery_ranges:
+            _check("discovery_ranges", network, _is_network(network), mark("Use networks such as 192.168.1.0/24."))
         resolvers = [("roots", address) for address in self.roots]
         for name, address in [("parent", self.parent), ("recursive", self.recursive), *resolvers]:
             found = not address or _RESOLVER.fullmatch(address) is not None
@@ -297,6 +302,14 @@ def load(environ: Mapping[str, str]) -> Settings:
 def settings() -> Settings:
     """This process's settings, read once."""
     return load(os.environ)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _check(name: str, value: object, ok: bool, remedy: str) -> None:

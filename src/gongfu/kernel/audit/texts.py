@@ -21,6 +21,9 @@ _ACTIONS = {
     "password": _("Password change"),
     "second_factor_on": _("Second factor on"),
     "second_factor_off": _("Second factor off"),
+    "scan": _("Scan of the network"),
+    "scan_stopped": _("Scan stopped"),
+    "scan_ended": _("Scan ended"),
     "recovery_codes": _("New recovery codes"),
 }
 

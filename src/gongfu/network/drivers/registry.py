@@ -23,6 +23,9 @@ name is the driver's and whose value is a package with the same three files.
     minimum = 1
     maximum = 65535
     help = "TCP port"
+    [discovery]                        # optional: how a scan finds such devices
+    ports = [502]
+    tries = [{unit = 1}, {unit = 255}] # options to try one after the other, until a device answers
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import cast
+from typing import Literal, cast
 
 import msgspec
 
@@ -116,6 +119,23 @@ class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     maximum: float | None = None
 
 
+class Discovery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a scan finds such devices: by questions that read only, at ``ports``."""
+
+    ports: list[int]
+    transport: Literal["tcp", "udp"] = "tcp"
+    probe: str = "session"
+    """``session``: the driver's own session says who the device is; else a probe of gongfu.network.discovery."""
+    tries: list[dict[str, Value]] = msgspec.field(default_factory=lambda: [{}])
+    """Options beside the address, tried one after the other until a device answers."""
+    gentle: dict[str, Value] = {}
+    """Options for the scan only: shorter time-outs, no repetitions."""
+    endpoint: str = ""
+    """``option=template`` with {host} and {port} when the driver has no options host and port."""
+    browse: bool = False
+    """Whether what a device holds tells what it is."""
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``manifest.toml`` of a driver."""
 
@@ -126,6 +146,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quality: QualityLevel
     kind: Kind = Kind.POLLED
     options: dict[str, Option] = {}
+    discovery: Discovery | None = None
 
 
 def names() -> list[str]:

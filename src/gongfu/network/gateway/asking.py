@@ -21,6 +21,7 @@ from gongfu.kernel.errors import GongfuError, Invalid, Unavailable
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
 from gongfu.kernel.settings import Settings
+from gongfu.network.discovery.shapes import Order, Progress
 from gongfu.network.drivers.contract import Identity, Point
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
 
@@ -32,6 +33,7 @@ LONGEST = 30.0
 """Seconds that a question may take at most."""
 Raw = int | float | bool | str | None
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=LONGEST)]
+ScanName = Annotated[str, msgspec.Meta(min_length=8, max_length=64)]
 About = DeviceConfig | int
 """A configuration to try, or the number of a device that the gateway runs."""
 
@@ -70,7 +72,32 @@ class Write(msgspec.Struct, frozen=True, kw_only=True, tag="write"):
     within: Seconds = 10.0
 
 
-Question = Trial | Browse | Read | Write
+class Scan(msgspec.Struct, frozen=True, kw_only=True, tag="scan"):
+    """Begin a scan; ``scan`` is the name by which it is asked for. Answered by :class:`Scanned`."""
+
+    scan: ScanName
+    order: Order
+    within: Seconds = 10.0
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True, tag="look"):
+    """How far a scan is, and what it found since finding number ``since``."""
+
+    scan: ScanName
+    since: Annotated[int, msgspec.Meta(ge=0)] = 0
+    within: Seconds = 10.0
+
+
+class Halt(msgspec.Struct, frozen=True, kw_only=True, tag="halt"):
+    """End a scan; what it found stays."""
+
+    scan: ScanName
+    since: Annotated[int, msgspec.Meta(ge=0)] = 0
+    within: Seconds = 10.0
+
+
+Scanning = Scan | Look | Halt
+Question = Trial | Browse | Read | Write | Scanning
 
 
 class Reached(msgspec.Struct, frozen=True, kw_only=True, tag="tested"):
@@ -121,6 +148,12 @@ class Written(msgspec.Struct, frozen=True, kw_only=True, tag="written"):
     seconds: float
 
 
+class Scanned(msgspec.Struct, frozen=True, kw_only=True, tag="scanned"):
+    """How far a scan is."""
+
+    progress: Progress
+
+
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     """What went wrong, packed, with the class of the error."""
 
@@ -128,7 +161,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     code: str = ""
 
 
-Answer = Reached | Browsed | Seen | Written | Failed
+Answer = Reached | Browsed | Seen | Written | Scanned | Failed
 T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder()

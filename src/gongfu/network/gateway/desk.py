@@ -19,6 +19,8 @@ from nats.aio.msg import Msg
 from gongfu.kernel.errors import Forbidden, GongfuError, Invalid, NotFound, packed
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
+from gongfu.network.discovery.scanning import Scans
+from gongfu.network.discovery.shapes import Progress
 from gongfu.network.drivers import registry
 from gongfu.network.drivers.contract import Identity, Point, Refusal, Sample, Session
 from gongfu.network.drivers.registry import Capability, Kind
@@ -28,9 +30,14 @@ from gongfu.network.gateway.asking import (
     Browse,
     Browsed,
     Failed,
+    Halt,
+    Look,
     Question,
     Reached,
     Read,
+    Scan,
+    Scanned,
+    Scanning,
     Seen,
     Trial,
     Value,
@@ -77,12 +84,14 @@ class Desk:
         configured: Callable[[int], DeviceConfig | None],
         guard: Guard = refuse_all,
         lines: Lines | None = None,
+        scans: Scans | None = None,
     ) -> None:
         self._node = node
         self._client = client
         self._configured = configured
         self._guard = guard
         self._lines = Lines() if lines is None else lines
+        self._scans = Scans([]) if scans is None else scans
         self._hearing = Hearing(client)
         self._answering: set[asyncio.Task[None]] = set()
 
@@ -100,6 +109,7 @@ class Desk:
         finally:
             for task in self._answering:
                 task.cancel()
+            await self._scans.close()
             await self._lines.close()
 
     async def answer(self, data: bytes) -> Answer:
@@ -111,6 +121,8 @@ class Desk:
         try:
             if len(self._answering) > MOST_AT_ONCE:
                 raise busy()
+            if isinstance(question, Scan | Look | Halt):
+                return Scanned(progress=await self._scan(question))
             device = self._device(question.device)
             complete = registry.complete(read_tags(device))
             async with asyncio.timeout(asking.LONGEST + 1):
@@ -118,7 +130,7 @@ class Desk:
         except GongfuError as error:
             return _failed(error)
         except Exception as error:
-            _log.warning("question failed", driver=getattr(question.device, "driver", ""), exc_info=True)
+            _log.warning("question failed", question=type(question).__name__, exc_info=True)
             return _failed(error)
 
     async def _reply(self, message: Msg) -> None:
@@ -140,7 +152,7 @@ class Desk:
             )
         return device
 
-    async def _find_out(self, question: Question, device: DeviceConfig) -> Answer:
+    async def _find_out(self, question: Trial | Browse | Read | Write, device: DeviceConfig) -> Answer:
         fed = registry.manifest(device.driver).kind is Kind.FED
         match question:
             case Trial():
@@ -160,6 +172,15 @@ class Desk:
                 self._guard(question, device)
                 self._require(device, Capability.WRITE, mark("The driver {driver} cannot write."))
                 return await self._write(device, question)
+
+    async def _scan(self, question: Scanning) -> Progress:
+        match question:
+            case Scan():
+                return self._scans.start(question.scan, question.order)
+            case Look():
+                return self._scans.look(question.scan, question.since)
+            case Halt():
+                return await self._scans.stop(question.scan, question.since)
 
     async def _test(self, device: DeviceConfig, within: float) -> Reached:
         loop = asyncio.get_running_loop()

@@ -19,6 +19,8 @@ from prometheus_client.registry import Collector
 from gongfu.kernel import bus, ops, process
 from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.settings import Settings
+from gongfu.network.discovery.ranges import permitted
+from gongfu.network.discovery.scanning import Scans
 from gongfu.network.drivers.surroundings import Surroundings, provide
 from gongfu.network.gateway import tickets
 from gongfu.network.gateway.config import Status
@@ -88,7 +90,13 @@ async def serve(settings: Settings, stopping: asyncio.Event, health: ops.Health)
         asyncio.create_task(_flush(devices, outlet, ingress, health), name="flush"),
         asyncio.create_task(_hear(devices, ingress), name="ingress"),
         asyncio.create_task(
-            Desk(settings.node, client, devices.configuration, tickets.guard(tickets.key(settings.home))).run(),
+            Desk(
+                settings.node,
+                client,
+                devices.configuration,
+                tickets.guard(tickets.key(settings.home)),
+                scans=Scans(permitted(settings.discovery_ranges)),
+            ).run(),
             name="desk",
         ),
     ]

@@ -103,6 +103,13 @@ def propose(device: DeviceFacts, models: Iterable[DeviceType], most: int = MOST)
     return found[:most]
 
 
+def by_name(device: DeviceFacts, models: Iterable[DeviceType], most: int = MOST) -> list[Proposal]:
+    """The models whose name the device's own says, for one of which no tags are known; never sure."""
+    named = [(share, model) for model in models if (share := _named(device, model)) >= LEAST_PAIR]
+    named.sort(key=lambda found: (-found[0], found[1].id))
+    return [Proposal(model, round(share / 2, 3), (), ("name",)) for share, model in named[:most]]
+
+
 def fit(device: DeviceFacts, model: DeviceType) -> Proposal:
     """How well one model fits."""
     pairs = match(device.tags, model)

@@ -16,8 +16,9 @@ from gongfu.kernel.errors import Forbidden, GongfuError, Invalid
 from gongfu.kernel.i18n import mark
 from gongfu.network.drivers import registry as drivers
 from gongfu.platform.devices import connection, rows, versions
-from gongfu.platform.devices.document import DeviceDocument, Option, Problem, written
+from gongfu.platform.devices.document import DeviceDocument, Option, Problem, model_of, written
 from gongfu.platform.devices.models import Device
+from gongfu.platform.devices.prefilling import Prefill
 from gongfu.platform.devices.rows import Row
 
 TEXTS = ("key", "name", "name_en", "type", "place", "manufacturer", "product", "serial_number", "gateway", "interval")
@@ -125,9 +126,10 @@ def owner(request: HttpRequest, sent: QueryDict | None = None) -> Organisation:
     return chosen
 
 
-def blank(request: HttpRequest, driver: str) -> Setup:
+def blank(request: HttpRequest, driver: str, wanted: Organisation | None = None) -> Setup:
     """A new device, with a key and a name that are free."""
-    organisation = owner(request)
+    allowed = wanted is not None and can_edit.test(_user(request), wanted)
+    organisation = wanted if wanted is not None and allowed else owner(request)
     protocol = drivers.manifest(driver).protocol
     stem = re.sub(r"[^A-Za-z0-9]+", "-", driver).strip("-").upper()[:40]
     taken = set(Device.objects.filter(organisation=organisation).values_list("key", flat=True))
@@ -139,6 +141,15 @@ def blank(request: HttpRequest, driver: str) -> Setup:
         "interval": "1",
     }
     return Setup(driver, organisation, texts=texts)
+
+
+def prefilled(request: HttpRequest, known: Prefill) -> Setup:
+    """A new device of which something is known."""
+    setup = blank(request, known.driver, known.organisation)
+    setup.options = {name: value for name, value in known.options.items() if name in setup.manifest.options}
+    setup.texts |= {name: text for name, text in known.texts.items() if name in TEXTS and text}
+    setup.rows = list(rows.add([], rows.of_points(known.points), model_of(setup.texts["type"])))
+    return setup
 
 
 def of_device(device: Device) -> Setup:

@@ -20,7 +20,7 @@ from gongfu.network.gateway.asking import Browse, Browsed, Failed, Reached, Read
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
 from gongfu.network.models import library
 from gongfu.network.retrofit.recipes import is_derived
-from gongfu.platform.devices import applying, desk, rows, services, setup_form, versions
+from gongfu.platform.devices import applying, desk, prefilling, rows, services, setup_form, versions
 from gongfu.platform.devices.applying import What, WrongDocument
 from gongfu.platform.devices.document import MOST_TAGS, TagDocument, model_of
 from gongfu.platform.devices.models import Device, Place
@@ -36,6 +36,9 @@ def new_page(request: HttpRequest) -> HttpResponse:
     setup_form.owner(request)
     if request.method == "POST":
         return _save(request, setup_form.sent(request, None))
+    known = prefilling.find(accounts.user_of(request), request.GET.get("from", ""))
+    if known is not None:
+        return _page(request, setup_form.prefilled(request, known))
     driver = request.GET.get("driver", "")
     if driver not in drivers.names():
         cards = [drivers.manifest(name) for name in drivers.names()]
