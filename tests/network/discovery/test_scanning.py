@@ -45,7 +45,9 @@ async def scan(wanted: Order, within: float = 60) -> list[Finding]:
 
 
 async def test_five_simulators_are_found_with_their_identities() -> None:
-    identity = ModbusDeviceIdentification(info_name={"VendorName": "Acme", "ModelName": "Meter 9"})
+    identity = ModbusDeviceIdentification(  # type: ignore[no-untyped-call]
+        info_name={"VendorName": "Acme", "ModelName": "Meter 9"}
+    )
     async with (
         ModbusSimulator("127.0.0.1", 0, [ModbusPoint("a", "holding:0", value=1)], identity=identity) as modbus,
         S7Simulator("127.0.0.1", 0, [S7Point("a", "DB1.DBW0", 1)]) as s7,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from typing import cast
 
 from gongfu.network.drivers.contract import Identity
 
@@ -49,12 +50,12 @@ def mtconnect(answer: bytes) -> Identity | None:
     start = answer.find(b"<")
     if not status or status[1] != b"200" or start < 0 or b"<!" in answer.replace(b"<!--", b""):
         return None  # a document type may hold entities that grow
-    parser: ET.XMLPullParser[tuple[str, ET.Element]] = ET.XMLPullParser(("start",))
+    parser: ET.XMLPullParser[ET.Element] = ET.XMLPullParser(("start",))
     found: Identity | None = None
     name = ""
     try:
         parser.feed(answer[start:])
-        elements = [event[1] for event in parser.read_events()]
+        elements = [cast("tuple[str, object]", event)[1] for event in parser.read_events()]
     except ET.ParseError:
         return None
     for element in elements:

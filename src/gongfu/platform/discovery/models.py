@@ -75,7 +75,7 @@ class Scan(OwnedModel):
     """Packed error."""
     heard_at = models.DateTimeField(null=True, editable=False)
     """When the gateway last told how far it is."""
-    finished_at = models.DateTimeField(_("Finished"), null=True, editable=False)
+    finished_at = models.DateTimeField(_("Ended at"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("scan")

@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ('found', models.PositiveIntegerField(default=0, verbose_name='Found')),
                 ('problem', models.CharField(blank=True, max_length=1000, verbose_name='Problem')),
                 ('heard_at', models.DateTimeField(editable=False, null=True)),
-                ('finished_at', models.DateTimeField(editable=False, null=True, verbose_name='Finished')),
+                ('finished_at', models.DateTimeField(editable=False, null=True, verbose_name='Ended at')),
                 ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='created by')),
                 ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organisation', verbose_name='organisation')),
             ],
