@@ -19,6 +19,8 @@ from gongfu.network.drivers.iec104.simulator import Iec104Simulator
 from gongfu.network.drivers.melsec.simulator import MelsecSimulator
 from gongfu.network.drivers.modbus.simulator import ModbusSimulator
 from gongfu.network.drivers.modbus.simulator import Point as ModbusPoint
+from gongfu.network.drivers.mtconnect.simulator import MTConnectSimulator
+from gongfu.network.drivers.mtconnect.simulator import Point as MTConnectPoint
 from gongfu.network.drivers.opcua.simulator import OpcuaSimulator
 from gongfu.network.drivers.opcua.simulator import Point as OpcuaPoint
 from gongfu.network.drivers.s7.simulator import Point as S7Point
@@ -82,6 +84,27 @@ async def test_a_substation_a_bacnet_device_and_a_web_page_are_found(serve: Serv
         findings = await scan(order(iec104=station.port, bacnet=building.port, web=await serve(page)))
     assert {(one.probe, one.driver) for one in findings} == {("iec104", "iec104"), ("bacnet", "bacnet"), ("web", "")}
     assert [one.identity.product for one in findings if one.probe == "web"] == ["Compressor 3"]
+
+
+async def test_an_mtconnect_agent_says_what_its_machine_has() -> None:
+    async with MTConnectSimulator("127.0.0.1", 0, [MTConnectPoint("Xpos")]) as agent:
+        (finding,) = await scan(order(mtconnect=agent.port))
+    assert finding.driver == "mtconnect"
+    assert finding.options == {"url": f"http://127.0.0.1:{agent.port}"}
+    assert finding.identity.product
+    assert finding.points
+
+
+async def test_a_device_that_was_recognised_and_then_fails_is_found_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(session: object) -> list[object]:
+        raise TimeoutError
+
+    monkeypatch.setattr("gongfu.network.discovery.identifying._points", fail)
+    async with LogixSimulator("127.0.0.1", 0, []) as logix:
+        (finding,) = await scan(order(ethernetip=logix.port))
+    assert (finding.identity.product, finding.points) == ("1756-L83E/B", [])
 
 
 async def test_a_station_is_never_told_to_start_transfer(serve: Serve) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 
 import msgspec
 from asyncua import ua
@@ -22,7 +21,8 @@ from gongfu.network.gateway.config import DeviceConfig
 
 LONGEST = 12.0
 """Seconds for one attempt, whatever the peer does."""
-BROWSING = 10.0
+BROWSING = 6.0
+"""Seconds for looking what a device holds."""
 _FOLDERS = 12
 """Folders that are opened of one device."""
 _TEXT = 200
@@ -43,25 +43,36 @@ async def identify(probe: Probe, address: str, port: int, turn: Turn, *, browse:
             return None
         if identity is None:
             return None
+        if browse and probe.how.browse:
+            return await _by_session(probe, address, port, {}, turn, identity, browse=True)
         options = probe.options(address, port, {}) if probe.driver else {}
         return _finding(probe, address, port, options, identity, [])
     for attempt in probe.how.tries:
-        found = await _by_session(probe, address, port, attempt, turn, browse=browse)
+        known: Identity | None = None
+        if probe.how.probe == "opcua":
+            await turn()
+            endpoint = probe.options(address, port, attempt)
+            known, anonymous = await _endpoints(str(endpoint["endpoint"]))
+            if known is None or not anonymous:
+                return None if known is None else _finding(probe, address, port, endpoint, known, [])
+        found = await _by_session(probe, address, port, attempt, turn, known, browse=browse)
         if found is not None:
             return found
     return None
 
 
 async def _by_session(
-    probe: Probe, address: str, port: int, attempt: dict[str, Value], turn: Turn, *, browse: bool
+    probe: Probe,
+    address: str,
+    port: int,
+    attempt: dict[str, Value],
+    turn: Turn,
+    known: Identity | None,
+    *,
+    browse: bool,
 ) -> Finding | None:
+    """What the driver's session says, added to what is ``known``; None when neither says anything."""
     options = probe.options(address, port, attempt)
-    known: Identity | None = None
-    if probe.how.probe == "opcua":
-        await turn()
-        known, anonymous = await _endpoints(str(options["endpoint"]))
-        if known is None or not anonymous:
-            return None if known is None else _finding(probe, address, port, options, known, [])
     device = DeviceConfig(
         device=0,
         org=0,
@@ -70,25 +81,31 @@ async def _by_session(
         driver=probe.driver,
         options={**options, **probe.how.gentle},
     )
-    points: list[Point] = []
+    said, points = known, list[Point]()
     try:
         await turn()
         async with (
             asyncio.timeout(LONGEST),
             registry.polled(probe.driver).open_session(registry.complete(device)) as session,
         ):
-            identity = await session.identify()
+            said = _both(await session.identify(), known)
             if browse and probe.how.browse and Capability.BROWSE in registry.manifest(probe.driver).capabilities:
-                with suppress(GongfuError, TimeoutError):
-                    async with asyncio.timeout(BROWSING - 4):
-                        points = await _points(session)
+                async with asyncio.timeout(BROWSING):
+                    points = await _points(session)
     except (GongfuError, TimeoutError, OSError):
-        return None if known is None else _finding(probe, address, port, options, known, [])
-    if known is not None:
-        identity = msgspec.structs.replace(
-            identity, vendor=identity.vendor or known.vendor, product=identity.product or known.product
-        )
-    return _finding(probe, address, port, options, identity, points)
+        pass  # what it has said until then counts
+    return None if said is None else _finding(probe, address, port, options, said, points)
+
+
+def _both(identity: Identity, known: Identity | None) -> Identity:
+    if known is None:
+        return identity
+    return msgspec.structs.replace(
+        identity,
+        vendor=identity.vendor or known.vendor,
+        product=identity.product or known.product,
+        detail=identity.detail or known.detail,
+    )
 
 
 async def _points(session: Session) -> list[Point]:

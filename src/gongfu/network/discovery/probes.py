@@ -39,14 +39,7 @@ def probes() -> dict[str, Probe]:
         manifest = registry.manifest(name)
         if manifest.discovery is not None:
             found[name] = Probe(name=name, protocol=manifest.protocol, driver=name, how=manifest.discovery)
-    agents = "mtconnect" if "mtconnect" in registry.names() else ""
     for probe in (
-        Probe(
-            name="mtconnect",
-            protocol="MTConnect",
-            driver=agents,
-            how=Discovery(ports=[5000], probe="mtconnect", endpoint="url=http://{host}:{port}"),
-        ),
         Probe(name="mqtt-broker", protocol="MQTT", how=Discovery(ports=[1883], probe="mqtt")),
         Probe(name="web", protocol="HTTP", how=Discovery(ports=[80, 8080], probe="http")),
     ):
