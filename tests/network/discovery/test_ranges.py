@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gongfu.kernel.errors import Forbidden, GongfuError, Invalid
+from gongfu.kernel.settings import load
 from gongfu.network.discovery import ranges
 from gongfu.network.discovery.shapes import MOST_HOSTS
 
@@ -89,3 +91,12 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_what_is_permitted_lies_in_a_permitted_network(address: ranges.Address, network: ranges.Network) -> None:
     if allowed(str(address), str(network)):
         assert any(found in network for found in ranges.parse(str(address)))
+
+
+def test_a_setting_that_names_no_network_stops_the_program(tmp_path: Path) -> None:
+    environment = {"GONGFU_HOME": str(tmp_path)}
+    settings = load(environment | {"GONGFU_DISCOVERY_RANGES": "192.168.1.0/24, 10.0.0.0/8"})
+    assert len(ranges.permitted(settings.discovery_ranges)) == 2
+    assert load(environment).discovery_ranges == []
+    with pytest.raises(Invalid, match="discovery_ranges"):
+        load(environment | {"GONGFU_DISCOVERY_RANGES": "the plant"})

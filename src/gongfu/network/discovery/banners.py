@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from typing import cast
 
+from gongfu.kernel.i18n import mark
 from gongfu.network.drivers.contract import Identity
 
 TESTFR_ACT = bytes((0x68, 4, 0x43, 0, 0, 0))
@@ -15,7 +16,9 @@ MQTT_CONNECT = bytes.fromhex("101300044d515454040200140007676f6e676675") + b"-"
 """MQTT 3.1.1 CONNECT (§3.1): clean session, no user, keep alive 20 s, client identifier ``gongfu-``."""
 CONNACK = 4
 """Bytes of its answer (§3.2)."""
-_REFUSALS = {0: "", 2: "identifier rejected", 3: "unavailable", 4: "asks for a password", 5: "asks for a password"}
+_PASSWORD = mark("asks for a password")
+_REFUSALS = {0: "", 2: mark("identifier rejected"), 3: mark("not available"), 4: _PASSWORD, 5: _PASSWORD}
+"""Return codes (§3.2.2.3), in marked texts."""
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})[ \r\n]")
 _SERVER = re.compile(rb"^Server:[ \t]*([^\r\n]{1,200})", re.IGNORECASE | re.MULTILINE)
 _TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{1,200})", re.IGNORECASE)
@@ -31,7 +34,7 @@ def mqtt(answer: bytes) -> Identity | None:
     """A broker, from its CONNACK."""
     if len(answer) != CONNACK or answer[:2] != b"\x20\x02" or answer[3] not in (0, 1, 2, 3, 4, 5):
         return None
-    return Identity(product="MQTT broker", detail=_REFUSALS.get(answer[3], "speaks another version"))
+    return Identity(product=mark("MQTT broker"), detail=_REFUSALS.get(answer[3], mark("speaks another version")))
 
 
 def http(answer: bytes) -> Identity | None:

@@ -17,7 +17,7 @@ from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import Organisation
 from gongfu.kernel.accounts.permissions import can_edit, is_platform_admin, nobody
 from gongfu.kernel.errors import Forbidden, GongfuError
-from gongfu.kernel.i18n import mark
+from gongfu.kernel.i18n import mark, translate
 from gongfu.kernel.pages.resource import Column, Permissions, Resource, Section
 from gongfu.network.discovery.probes import probes
 from gongfu.network.discovery.shapes import Order
@@ -37,6 +37,9 @@ class Line:
     device: Device | None
     model: str
     percent: int
+    product: str
+    detail: str
+    """Both in the reader's language where the words are ours."""
 
 
 @require_http_methods(["GET", "POST"])
@@ -116,7 +119,10 @@ def _line(finding: Finding, device: Device | None) -> Line:
     known = {model.id: model for model in library.types()}
     model = known.get(best[0]) if best else None
     name = model.name.in_language(get_language() or "") if model else ""
-    return Line(finding, device, name, round(100 * best[1]) if best and model else 0)
+    percent = round(100 * best[1]) if best and model else 0
+    if finding.probe != "mqtt-broker":  # a web page's title is its own
+        return Line(finding, device, name, percent, finding.product, finding.detail)
+    return Line(finding, device, name, percent, translate(finding.product), translate(finding.detail))
 
 
 def _owners(request: HttpRequest) -> list[Organisation]:
