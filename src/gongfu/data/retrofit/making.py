@@ -25,8 +25,8 @@ from gongfu.platform.devices.document import TagDocument
 from gongfu.platform.devices.models import Device, Tag
 
 PREVIEW = dt.timedelta(days=1)
-MOST_READINGS = 200_000
-"""Readings of one input that are replayed, the newest: a preview takes about a second."""
+MOST_READINGS = 100_000
+"""Readings of one input that are replayed, the newest: a day of one a second."""
 _NAMES: Mapping[Output, tuple[str, str]] = {
     Output.STATE: ("运行状态（推导）", "State (derived)"),
     Output.COUNT: ("产量（推导）", "Pieces (derived)"),

@@ -7,7 +7,7 @@ from gongfu.kernel.pages.menu import MenuEntry
 
 ENTRIES = [
     MenuEntry("platform", _("Connection rate"), "platform-retrofit", "plug-connected", 40),
-    MenuEntry("platform", _("Machines"), "platform-machines", "list-check", 41, under="platform-retrofit"),
+    MenuEntry("platform", _("Machine inventory"), "platform-machines", "list-check", 41, under="platform-retrofit"),
     MenuEntry(
         "platform", _("Import machines"), "platform-retrofit-import", "upload", 42, can_edit, "platform-retrofit"
     ),

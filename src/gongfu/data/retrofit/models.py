@@ -20,12 +20,12 @@ class Machine(OwnedModel):
         """State of the retrofit, as people plan it."""
 
         NONE = "none", _("Not planned")
-        PLANNED = "planned", _("Planned")
+        PLANNED = "planned", _("Retrofit planned")
         RUNNING = "running", _("Under way")
         DONE = "done", _("Done")
         NEVER = "never", _("Not worth it")
 
-    number = models.CharField(_("Number"), max_length=64, help_text=_("Asset number; for a device its key."))
+    number = models.CharField(_("Machine number"), max_length=64, help_text=_("Asset number; for a device its key."))
     name = models.CharField(_("Name"), max_length=80)
     name_en = models.CharField(_("English name"), max_length=80, blank=True)
     type = models.CharField(_("Type"), max_length=64, blank=True)
@@ -59,7 +59,7 @@ class Machine(OwnedModel):
 
     class Meta:
         verbose_name = _("machine")
-        verbose_name_plural = _("Machines")
+        verbose_name_plural = _("Machine inventory")
         ordering = ("organisation", "number")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint("organisation", "number", name="machine_number_once_in_organisation")
@@ -75,7 +75,7 @@ class Standing(OwnedModel):
     month = models.DateField(_("Month"))
     """Its first day."""
     taken_at = models.DateTimeField(_("Taken"))
-    machines = models.PositiveIntegerField(_("Machines"))
+    machines = models.PositiveIntegerField(_("Number of machines"))
     connected = models.PositiveIntegerField(_("Connected"))
     on_cloud = models.PositiveIntegerField(_("On the cloud"))
     digital = models.PositiveIntegerField(_("With controller"))

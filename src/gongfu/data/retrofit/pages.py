@@ -107,7 +107,7 @@ def export_file(request: HttpRequest, kind: str) -> HttpResponse:
     fields = [*sheet.HEADINGS]
     chinese = not (get_language() or "").startswith("en")
     heads = [sheet.HEADINGS[field][0 if chinese else 1] for field in fields]
-    heads += [_("Organisation"), _("Level"), _("On the cloud"), _("Next step"), _("Estimated cost (CNY)")]
+    heads += [_("Organisation"), _("Maturity level"), _("On the cloud"), _("Next step"), _("Estimated cost (CNY)")]
     rows = []
     for line in found.lines:
         cells: list[xlsx.Cell] = [_cell(line.machine, field) for field in fields]
@@ -126,7 +126,7 @@ def export_file(request: HttpRequest, kind: str) -> HttpResponse:
     if kind == "csv":
         return _file(export.to_csv(heads, rows), "text/csv; charset=utf-8", "csv")
     if kind == "xlsx":
-        return _file(xlsx.to_xlsx(_("Machines"), heads, rows), _XLSX, "xlsx")
+        return _file(xlsx.to_xlsx(_("Machine inventory"), heads, rows), _XLSX, "xlsx")
     raise NotFound(mark("There is no export as {kind}."), remedy=mark("Use csv or xlsx."), kind=kind[:20])
 
 
@@ -164,7 +164,7 @@ def template_file(request: HttpRequest) -> HttpResponse:
         "stack_light,motor",
         "planned",
     ]
-    return _file(xlsx.to_xlsx(_("Machines"), heads, [[*example, "", "2026-12-31", 1000, ""]]), _XLSX, "xlsx")
+    return _file(xlsx.to_xlsx(_("Machine inventory"), heads, [[*example, "", "2026-12-31", 1000, ""]]), _XLSX, "xlsx")
 
 
 @require_http_methods(["GET", "POST"])

@@ -31,10 +31,10 @@ COLOURS = ("red", "yellow", "green", "blue")
 def state_names() -> dict[State, str]:
     """What states are called."""
     return {
-        State.OFF: _("Off"),
+        State.OFF: _("Switched off"),
         State.IDLE: _("Idle"),
         State.SETUP: _("Setting up"),
-        State.RUNNING: _("Running"),
+        State.RUNNING: _("In operation"),
         State.FAULT: _("Fault"),
     }
 
