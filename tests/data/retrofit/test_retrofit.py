@@ -156,6 +156,17 @@ def test_the_connection_rate_follows_what_really_came(
     assert services.assess(engineer).rates.connection_rate == 0.0
 
 
+def test_a_retired_device_leaves_the_rate_and_a_taken_number_keeps_no_device_out(
+    engineer: User, plant: Organisation, lathe: Device, store: Store
+) -> None:
+    other = DeviceDraft(key="CL-9", name="另一台", type="cnc-lathe", driver="modbus", options={"host": "h"})
+    Machine.objects.filter(device=lathe).update(number="CL-9")
+    assert create_device("test", plant, other).machine.number != "CL-9"
+    assert services.assess(engineer).rates.machines == 2
+    Device.objects.filter(pk=lathe.pk).update(life=Device.Life.RETIRED)
+    assert services.assess(engineer).rates.machines == 1
+
+
 def test_the_page_says_the_rate_what_is_missing_and_the_cheapest_step(
     engineer: User, plant: Organisation, lathe: Device, store: Store
 ) -> None:

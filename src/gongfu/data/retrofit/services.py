@@ -78,6 +78,7 @@ def assess(user: User, scope: Organisation | None = None, now: dt.datetime | Non
 
 
 def _assessed(machines: QuerySet[Machine], now: dt.datetime) -> Assessment:
+    machines = machines.exclude(device__life=Device.Life.RETIRED)
     found = list(machines.select_related("device", "organisation", "place").order_by("organisation__path", "number"))
     devices = [machine.device_id for machine in found if machine.device_id]
     tags: dict[int, list[Tag]] = {}
@@ -173,16 +174,18 @@ def on_device_saved(sender: object, instance: Device, created: bool, raw: bool =
     if raw or not created:
         return
     with transaction.atomic():
-        waiting = Machine.objects.filter(organisation=instance.organisation, number=instance.key).first()
-        if waiting is not None:
-            if waiting.device_id is None:
-                waiting.device, waiting.plan = instance, Machine.Plan.DONE
-                waiting.save()
+        number = instance.key
+        waiting = Machine.objects.filter(organisation=instance.organisation, number=number).first()
+        if waiting is not None and waiting.device_id is None:
+            waiting.device, waiting.plan = instance, Machine.Plan.DONE
+            waiting.save()
             return
+        if waiting is not None:  # somebody gave that number to another device
+            number = f"{number[:40]} ({instance.pk})"
         model = next((one for one in library.types() if one.id == instance.type), None)
         Machine.objects.create(
             organisation=instance.organisation,
-            number=instance.key,
+            number=number,
             name=instance.name,
             name_en=instance.name_en,
             type=instance.type,
