@@ -32,6 +32,10 @@ ENTERPRISES = (
     ("huaxin-moulding", "华新注塑科技股份有限公司", "Huaxin Moulding Technology"),
 )
 PLACES = (("一车间", "Workshop 1"), ("二车间", "Workshop 2"), ("动力站", "Utilities"))
+TYPES = (
+    *("centrifugal-pump", "cnc-machining-centre", "energy-meter", "excavator"),
+    *("injection-moulding-machine", "screw-air-compressor", "six-axis-robot"),
+)
 STATES = {3: "offline", 9: "refused", 12: "connecting"}
 
 
@@ -42,7 +46,7 @@ def seed() -> None:
     admin = User.objects.get(username="admin")
     admin.set_password(os.environ["JOURNEY_PASSWORD"])
     admin.save()
-    types = [kind for kind in library.types() if kind.id != "generic-replay"]
+    types = [library.type_by_id(name) for name in TYPES]
     operator = admin.memberships_cached[0].organisation
     number = 0
     for code, name, english in ENTERPRISES:

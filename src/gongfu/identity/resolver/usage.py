@@ -15,7 +15,6 @@ from ctypes import Array, c_uint64
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 FILE = "usage.json"
 SLOTS = 4096
@@ -99,8 +98,6 @@ class Book:
     def __init__(self, memory: Array[c_uint64], tables: list[int], kept: Usage | None = None) -> None:
         """``tables`` are the bases of the workers' tables, ``kept`` is what the file said."""
         self._memory = memory
-        words = np.frombuffer(memoryview(memory).cast("B"), np.uint64)
-        self._rows = [words[base : base + TABLE].reshape(SLOTS, _WORDS) for base in tables]
         self._tables = tables
         self._names: list[list[str]] = [[] for _ in tables]
         self._seen: dict[str, int] = {}
@@ -110,9 +107,10 @@ class Book:
     def add_up(self, moment: dt.datetime) -> Usage:
         """The state at ``moment``, which is local time with its zone."""
         raw: dict[str, int] = {}
-        for names, rows, base in zip(self._names, self._rows, self._tables, strict=True):
+        for names, base in zip(self._names, self._tables, strict=True):
             names += [key.decode("ascii", "replace") for key, _ in _rows(self._memory, base, len(names))]
-            for name, number in zip(names, rows[: len(names), _COUNT].tolist(), strict=True):
+            counts = self._memory[base + _COUNT : base + len(names) * _WORDS : _WORDS]
+            for name, number in zip(names, counts, strict=True):
                 raw[name] = raw.get(name, 0) + number
         before, day = self._kept, moment.date().isoformat()
         new = {name: number - self._seen.get(name, 0) for name, number in raw.items()}
@@ -133,8 +131,9 @@ class Book:
         if marked == self._marked:
             return
         self._marked = marked
-        for names, rows in zip(self._names, self._rows, strict=True):
-            rows[: len(names), _MARK] = [name in spent for name in names]
+        for names, base in zip(self._names, self._tables, strict=True):
+            for row, name in enumerate(names):
+                self._memory[base + row * _WORDS + _MARK] = name in spent
 
 
 def spent(usage: Usage, daily_limits: Mapping[str, int]) -> frozenset[str]:
