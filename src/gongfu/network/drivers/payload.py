@@ -144,6 +144,11 @@ def path(address: str) -> tuple[str, ...]:
     return tuple(address.split(".")) if address else ()
 
 
+def written_to(address: str, value: float | bool | str) -> tuple[str, float | bool | str]:
+    """The path in ``address``, and ``value`` as the device has it."""
+    return address, value
+
+
 def lead(document: Json, address: str) -> Json:
     """What ``address`` leads to in ``document``; raises :class:`Malformed` when it leads nowhere."""
     found = _find(document, path(address))

@@ -127,6 +127,8 @@ class Route(msgspec.Struct, eq=False):
     sink: DeviceSink
     heard: float = 0.0
     """Loop time of the last message."""
+    newest: dict[int, Sample] = {}
+    """The newest sample of each series that the feed delivered."""
 
 
 class _Taken(msgspec.Struct, frozen=True, gc=False):
@@ -176,7 +178,10 @@ class Ingress:
             with contextlib.suppress(NotFoundError):
                 stored = await self._js.get_last_msg(BIRTHS, topics.subject(topic))
                 feed.recall(Message(topic, stored.data or b"", 0))
-        self._routes[sink.device.device] = Route(feed, sink, asyncio.get_running_loop().time())
+        before = self._routes.get(sink.device.device)
+        self._routes[sink.device.device] = Route(
+            feed, sink, asyncio.get_running_loop().time(), before.newest if before else {}
+        )
         self._known.clear()
 
     def remove(self, device: int) -> None:
@@ -184,10 +189,24 @@ class Ingress:
         if self._routes.pop(device, None):
             self._known.clear()
 
+    def route(self, device: int) -> Route | None:
+        """A device that is heard."""
+        return self._routes.get(device)
+
+    @property
+    def connected(self) -> bool:
+        """Whether messages reach the bus."""
+        return self._session is not None
+
     def command(self, topic: str, payload: bytes) -> None:
         """Publish to devices, QoS 0."""
         if self._session is not None:
             self._session.publish(topics.subject(topic), payload)
+
+    async def flush(self) -> None:
+        """Return when the bus has read what was published; raises :class:`Unavailable`."""
+        if self._session is not None:
+            await self._session.flush()
 
     async def run(self) -> None:
         """Receive until cancelled; a broken connection is opened again."""
@@ -343,6 +362,7 @@ class Ingress:
         self.received += len(batch)
         work = []
         for route, samples in read.values():
+            _keep_newest(route.newest, samples)
             columns = Columns()
             route.sink.take(samples, columns)
             work.append(route.sink.publish(columns))
@@ -356,6 +376,14 @@ class Ingress:
                 limit = route.feed.silence
                 if limit and loop.time() - route.heard > limit and self._session is not None:
                     route.sink.offline(packed(Unavailable(mark("No message for {limit} s."), limit=f"{limit:g}")))
+
+
+def _keep_newest(newest: dict[int, Sample], samples: Sequence[Sample]) -> None:
+    """Historical values that arrive late do not replace newer ones."""
+    for sample in samples:
+        known = newest.get(sample.series)
+        if known is None or sample.time >= known.time:
+            newest[sample.series] = sample
 
 
 def _hears(feed: Feed, topic: str) -> bool:

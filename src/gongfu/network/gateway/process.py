@@ -26,6 +26,7 @@ from gongfu.network.gateway import tickets
 from gongfu.network.gateway.config import Status
 from gongfu.network.gateway.desk import Desk
 from gongfu.network.gateway.devices import Devices
+from gongfu.network.gateway.feeds import Feeds
 from gongfu.network.gateway.ingress import Ingress, ensure
 from gongfu.network.gateway.outlet import Outlet
 from gongfu.network.gateway.states import States
@@ -96,6 +97,7 @@ async def serve(settings: Settings, stopping: asyncio.Event, health: ops.Health)
                 devices.configuration,
                 tickets.guard(tickets.key(settings.home)),
                 scans=Scans(permitted(settings.discovery_ranges)),
+                feeds=Feeds(ingress),
             ).run(),
             name="desk",
         ),

@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 
 from gongfu.network.drivers.contract import Feed, FeedSink, Message, Point, Sample
+from gongfu.network.drivers.mqtt.commands import DEFAULT_PAYLOAD, Commands
 from gongfu.network.drivers.payload import Malformed, Mapping, fields
-from gongfu.network.gateway.config import DeviceConfig
-from gongfu.network.gateway.topics import check_filter
+from gongfu.network.gateway.config import DeviceConfig, TagConfig
+from gongfu.network.gateway.topics import check_filter, matches
 
 _NOT_IN_A_LEVEL = re.compile(r"[\s/+#\x00-\x1f\x7f]+")
 
@@ -22,13 +23,20 @@ class JsonFeed:
         self.filters: Sequence[str] = (topic_filter(device),)
         options = device.options
         self.silence = float(options.get("silence", 60))
+        self._commands = Commands(
+            str(options.get("command_topic") or f"{_own(device)}/command"),
+            str(options.get("command_payload") or DEFAULT_PAYLOAD),
+            _root(device),
+        )
         self._mapping = Mapping(device.tags, str(options.get("time", "")), str(options.get("time_unit", "auto")))
 
     def recall(self, message: Message) -> None:
         """Nothing is learnt from earlier messages."""
 
     def read(self, message: Message, sink: FeedSink) -> Sequence[Sample]:
-        """The samples in one payload."""
+        """The samples in one payload; none in a command, which the device's own topics may contain."""
+        if matches(self._commands.filter, message.topic):
+            return ()
         try:
             samples = self._mapping.samples(message.payload, message.time)
         except Malformed as error:
@@ -36,6 +44,10 @@ class JsonFeed:
             return ()
         sink.online()
         return samples
+
+    def write(self, tag: TagConfig, value: float | bool | str, sink: FeedSink) -> None:
+        """Send a command; raises ``Refusal`` for a value that JSON or the tag's address cannot carry."""
+        sink.command(*self._commands.make(tag, value))
 
 
 def open_feed(device: DeviceConfig) -> Feed:
@@ -51,6 +63,12 @@ def points(device: DeviceConfig, messages: Sequence[Message]) -> list[Point]:
 
 def topic_filter(device: DeviceConfig) -> str:
     """The topics of a device: its option, or ``gongfu/<organisation>/<name>/#``, the name made fit for a level."""
-    root = f"gongfu/{device.org_code}"
-    level = _NOT_IN_A_LEVEL.sub("-", device.name) or str(device.device)
-    return check_filter(str(device.options.get("topic") or f"{root}/{level}/#"), root)
+    return check_filter(str(device.options.get("topic") or f"{_own(device)}/#"), _root(device))
+
+
+def _root(device: DeviceConfig) -> str:
+    return f"gongfu/{device.org_code}"
+
+
+def _own(device: DeviceConfig) -> str:
+    return f"{_root(device)}/{_NOT_IN_A_LEVEL.sub('-', device.name) or device.device}"

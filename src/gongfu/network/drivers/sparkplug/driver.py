@@ -8,10 +8,11 @@ from weakref import WeakValueDictionary
 from gongfu.kernel.errors import Unavailable, packed
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
-from gongfu.network.drivers.contract import BadConfiguration, Feed, FeedSink, Message, Point, Sample
+from gongfu.network.drivers.contract import BadConfiguration, Feed, FeedSink, Message, Point, Refusal, Sample
+from gongfu.network.drivers.sparkplug.commands import command
 from gongfu.network.drivers.sparkplug.edge import EdgeNode, Kind, Said
 from gongfu.network.drivers.sparkplug.wire import BDSEQ, NAMESPACE, DataType, Metric, typed
-from gongfu.network.gateway.config import DeviceConfig
+from gongfu.network.gateway.config import DeviceConfig, TagConfig
 from gongfu.network.gateway.topics import check_filter
 
 _QUALITIES = {192: Quality.GOOD, 0: Quality.BAD}
@@ -47,6 +48,7 @@ class SparkplugFeed:
             check_filter(f"{root}/+/{edge}", root),
             check_filter(f"{root}/+/{edge}/+", root),
         )
+        self._command_topic = f"{root}/DCMD/{edge}/{self._device}" if self._device else f"{root}/NCMD/{edge}"
         births = [f"{root}/NBIRTH/{edge}"]
         if self._device:
             births.append(f"{root}/DBIRTH/{edge}/{self._device}")
@@ -85,6 +87,17 @@ class SparkplugFeed:
             for metric in said.metrics
             for series in self._series.get(metric.name, ())
         ]
+
+    def write(self, tag: TagConfig, value: float | bool | str, sink: FeedSink) -> None:
+        """NCMD or DCMD with ``value`` in the datatype of the birth; raises ``Refusal`` (§6.4.22, §6.4.23)."""
+        metric = self._node.known(self._device, tag.address)
+        if metric is None:
+            raise Refusal(
+                mark("The edge node has announced no metric {name}, or is gone."),
+                remedy=mark("Wait for its birth, or correct the address."),
+                name=tag.address[:100],
+            )
+        sink.command(self._command_topic, command(metric, value))
 
     def _dead(self, message: Message, sink: FeedSink, said: Said) -> Sequence[Sample]:
         if said.kind is Kind.NDEATH:

@@ -61,7 +61,7 @@ class EdgeNode:
         self.command_topic = f"{NAMESPACE}/{group}/NCMD/{name}"
         self._bdseq: int | None = None
         self._seq: int | None = None
-        self._aliases: dict[int, tuple[str, int]] = {}
+        self._aliases: dict[int, tuple[str, str, int]] = {}
         self._datatypes: dict[tuple[str, str], int] = {}
         self._born: set[str] = set()
         self._asked = -REBIRTH_EVERY
@@ -81,6 +81,13 @@ class EdgeNode:
         """A rebirth request that is to be sent to :attr:`command_topic`, once; else nothing."""
         request, self._request = self._request, b""
         return request
+
+    def known(self, device: str, name: str) -> Metric | None:
+        """The metric of a birth that still holds, with alias and datatype but without value; None when there is none."""
+        if device not in self._born or (device, name) not in self._datatypes:
+            return None
+        alias = next((alias for alias, (of, one, _) in self._aliases.items() if (of, one) == (device, name)), None)
+        return Metric(name=name, alias=alias, datatype=self._datatypes[device, name])
 
     def recall(self, message: Message) -> None:
         """Learn names and aliases from a birth of an earlier time."""
@@ -144,7 +151,7 @@ class EdgeNode:
                 return
             self._datatypes[device, metric.name] = metric.datatype
             if metric.alias is not None and metric.name:
-                self._aliases[metric.alias] = (metric.name, metric.datatype)
+                self._aliases[metric.alias] = (device, metric.name, metric.datatype)
 
     def _named(self, device: str, metric: Metric) -> Metric | None:
         """``metric`` with the name and datatype of its birth; None when there was none."""
@@ -153,7 +160,7 @@ class EdgeNode:
             return metric if metric.datatype else msgspec.structs.replace(metric, datatype=known)
         if metric.alias is None or metric.alias not in self._aliases:
             return None
-        name, datatype = self._aliases[metric.alias]
+        _, name, datatype = self._aliases[metric.alias]
         return msgspec.structs.replace(metric, name=name, datatype=metric.datatype or datatype)
 
     def _ask(self) -> None:
