@@ -13,7 +13,7 @@ import msgspec
 
 from gongfu.kernel.i18n import mark
 from gongfu.network.drivers.contract import BadConfiguration, Refusal
-from gongfu.network.drivers.payload import written_to
+from gongfu.network.drivers.selecting import written_to
 from gongfu.network.gateway.config import TagConfig
 from gongfu.network.gateway.topics import check_filter
 

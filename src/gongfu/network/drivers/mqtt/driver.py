@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+
+import msgspec
 
 from gongfu.network.drivers.contract import Feed, FeedSink, Message, Point, Sample
 from gongfu.network.drivers.mqtt.commands import DEFAULT_PAYLOAD, Commands
-from gongfu.network.drivers.payload import Malformed, Mapping, fields
+from gongfu.network.drivers.payload import Malformed, Mapping, decode, fields
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
 from gongfu.network.gateway.topics import check_filter, matches
 
+_NOT_IN_AN_ADDRESS = re.compile(r"[\s\[>|#=]|^$")
 _NOT_IN_A_LEVEL = re.compile(r"[\s/+#\x00-\x1f\x7f]+")
 
 
@@ -28,7 +32,15 @@ class JsonFeed:
             str(options.get("command_payload") or DEFAULT_PAYLOAD),
             _root(device),
         )
-        self._mapping = Mapping(device.tags, str(options.get("time", "")), str(options.get("time_unit", "auto")))
+        self._mapping = Mapping(
+            device.tags,
+            str(options.get("time", "")),
+            str(options.get("time_unit", "auto")),
+            time_format=str(options.get("time_format", "")),
+            time_zone=str(options.get("time_zone", "UTC")),
+            items=str(options.get("items", "")),
+            only=str(options.get("only", "")),
+        )
 
     def recall(self, message: Message) -> None:
         """Nothing is learnt from earlier messages."""
@@ -38,12 +50,16 @@ class JsonFeed:
         if matches(self._commands.filter, message.topic):
             return ()
         try:
-            samples = self._mapping.samples(message.payload, message.time)
+            reading = self._mapping.read(decode(message.payload), message.time, message.topic)
         except Malformed as error:
             sink.malformed(f"{message.topic}: {error}")
             return ()
-        sink.online()
-        return samples
+        if reading.problem is not None:
+            others = f" (+{reading.problems - 1})" if reading.problems > 1 else ""
+            sink.malformed(f"{message.topic}: {reading.problem}{others}")
+        if reading.samples or reading.problem is None:
+            sink.online()
+        return reading.samples
 
     def write(self, tag: TagConfig, value: float | bool | str, sink: FeedSink) -> None:
         """Send a command; raises ``Refusal`` for a value that JSON or the tag's address cannot carry."""
@@ -56,9 +72,22 @@ def open_feed(device: DeviceConfig) -> Feed:
 
 
 def points(device: DeviceConfig, messages: Sequence[Message]) -> list[Point]:
-    """The fields of what was heard, each address once; ``detail`` is its last value."""
-    found = {point.address: point for message in messages for point in fields(message.payload)}
-    return [found[address] for address in sorted(found)]
+    """The fields of what was heard, each address once; ``detail`` is its last value.
+
+    Fields that several topics have are told apart by the last level of the topic.
+    """
+    items = str(device.options.get("items", ""))
+    last = {message.topic: fields(message.payload, items) for message in messages}
+    topics = Counter(point.address for found in last.values() for point in found)
+    told: dict[str, Point] = {}
+    for topic, found in last.items():
+        level = topic.rpartition("/")[2]
+        for point in found:
+            address = point.address
+            if topics[address] > 1 and not _NOT_IN_AN_ADDRESS.search(level):
+                address = f"{level} > {address}".rstrip()
+            told[address] = msgspec.structs.replace(point, address=address, name=point.name or level)
+    return [told[address] for address in sorted(told)]
 
 
 def topic_filter(device: DeviceConfig) -> str:

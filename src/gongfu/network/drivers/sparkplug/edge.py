@@ -83,7 +83,7 @@ class EdgeNode:
         return request
 
     def known(self, device: str, name: str) -> Metric | None:
-        """The metric of a birth that still holds, with alias and datatype but without value; None when there is none."""
+        """The metric of a birth that still holds, with alias and datatype but without value; else None."""
         if device not in self._born or (device, name) not in self._datatypes:
             return None
         alias = next((alias for alias, (of, one, _) in self._aliases.items() if (of, one) == (device, name)), None)
