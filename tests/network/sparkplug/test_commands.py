@@ -1,4 +1,4 @@
-"""Writing to metrics of edge nodes and their devices (Sparkplug 3.0.0 §6.4.22, §6.4.23)."""
+"""Writing to metrics of edge nodes and their devices (Sparkplug 3.0.0)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values for metrics: the payload of NCMD and DCMD (Sparkplug 3.0.0 §6.4.22, §6.4.23). Pure but for the clock."""
+"""Values for metrics: the payload of NCMD and DCMD (Sparkplug 3.0.0). Pure but for the clock."""
 
 from __future__ import annotations
 

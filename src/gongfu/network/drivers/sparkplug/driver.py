@@ -104,7 +104,7 @@ class SparkplugFeed:
                 sink.malformed(f"{message.topic}: {metric.name[:100]} is of type {kind}, which a tag cannot hold")
 
     def write(self, tag: TagConfig, value: float | bool | str, sink: FeedSink) -> None:
-        """NCMD or DCMD with ``value`` in the datatype of the birth; raises ``Refusal`` (§6.4.22, §6.4.23)."""
+        """NCMD or DCMD with ``value`` in the datatype of the birth; raises ``Refusal``."""
         metric = self._node.known(self._device, tag.address)
         if metric is None:
             raise Refusal(

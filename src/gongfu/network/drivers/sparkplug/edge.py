@@ -136,7 +136,7 @@ class EdgeNode:
                 if self._bdseq is None:
                     fault = "NBIRTH without bdSeq: its NDEATH cannot be told from an older one"
             elif "" not in self._born:
-                self._ask()  # a device is born after its edge node (tck-id-topics-dbirth-mqtt)
+                self._ask()  # a device is born after its edge node (tck-id-message-flow-device-birth-publish-nbirth-wait)
             fault = self._learn(device, payload) or fault
             return Said(kind, device, payload, payload.metrics, fault=fault)
         if kind is Kind.DDEATH:
@@ -147,7 +147,7 @@ class EdgeNode:
         if len(metrics) < len(payload.metrics) or not {"", device} <= self._born:
             self._ask()
         elif unborn and len(self._datatypes) < _METRIC_LIMIT:
-            self._ask()  # a birth that names it is due (tck-id-operational-behavior-data-publish-nbirth)
+            self._ask()  # a birth that names it is due (tck-id-operational-behavior-data-publish-nbirth, -dbirth)
         return Said(kind, device, payload, metrics)
 
     def _in_sequence(self, kind: Kind, seq: int | None) -> bool:
@@ -170,7 +170,7 @@ class EdgeNode:
             if metric.alias is not None and metric.name:
                 taken = self._aliases.get(metric.alias)
                 if taken is not None and taken[:2] != (device, metric.name):
-                    # tck-id-payloads-name-birth-data-requirement: unique on the whole edge node
+                    # tck-id-payloads-alias-uniqueness: on the whole edge node
                     fault = f"alias {metric.alias} of {metric.name[:100]} belongs to {taken[1][:100]} already"
                 self._aliases[metric.alias] = (device, metric.name, metric.datatype)
         return fault
