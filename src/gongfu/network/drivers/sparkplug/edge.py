@@ -136,7 +136,8 @@ class EdgeNode:
                 if self._bdseq is None:
                     fault = "NBIRTH without bdSeq: its NDEATH cannot be told from an older one"
             elif "" not in self._born:
-                self._ask()  # a device is born after its edge node (tck-id-message-flow-device-birth-publish-nbirth-wait)
+                # A device is born after its edge node (tck-id-message-flow-device-birth-publish-nbirth-wait).
+                self._ask()
             fault = self._learn(device, payload) or fault
             return Said(kind, device, payload, payload.metrics, fault=fault)
         if kind is Kind.DDEATH:
