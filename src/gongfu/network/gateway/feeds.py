@@ -15,6 +15,8 @@ from gongfu.network.drivers.contract import Refusal, Sample, WritingFeed
 from gongfu.network.gateway.config import DeviceConfig, Status, TagConfig
 from gongfu.network.gateway.ingress import Ingress, Route
 
+FRESH = 1.0
+"""Seconds for which a value that was heard needs no newer one."""
 _LOOK_AGAIN = 0.05
 
 
@@ -23,10 +25,6 @@ class Feeds:
 
     def __init__(self, ingress: Ingress) -> None:
         self._ingress = ingress
-
-    def runs(self, device: int) -> bool:
-        """Whether ``device`` is heard by this gateway."""
-        return self._ingress.route(device) is not None
 
     async def write(self, device: DeviceConfig, tag: TagConfig, value: float | bool | str) -> None:
         """Return when the bus has the message for the device; nobody says by this that the device has it.
@@ -42,20 +40,22 @@ class Feeds:
     async def read(self, device: DeviceConfig, tags: Sequence[TagConfig], seconds: float) -> list[Sample]:
         """The newest sample of each tag, in their order and with their series.
 
-        Waits ``seconds`` at most for all of them to be heard anew. What is told of a device that is not online is
+        Waits ``seconds`` at most until each of them was heard just now. What is told of a device that is not online is
         *uncertain*; a tag that is not among those of the running device, or was never heard, is *bad*.
         """
         route = self._route(device)
         series = {tag.address: tag.series for tag in route.sink.device.tags}
         wanted = {series[tag.address] for tag in tags if tag.address in series}
-        before = {one: route.newest.get(one) for one in wanted}
-        until = asyncio.get_running_loop().time() + seconds
-        while asyncio.get_running_loop().time() < until:
-            if all(route.newest.get(one) is not before[one] for one in wanted):
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while loop.time() < until:
+            since = loop.time() - FRESH
+            if all(one in route.newest and route.newest[one][1] >= since for one in wanted):
                 break
             await asyncio.sleep(_LOOK_AGAIN)
         online = route.sink.state.status is Status.ONLINE
-        return [_told(route.newest.get(series.get(tag.address, -1)), tag.series, online=online) for tag in tags]
+        found = (route.newest.get(series.get(tag.address, -1)) for tag in tags)
+        return [_told(one[0] if one else None, tag.series, online=online) for tag, one in zip(tags, found, strict=True)]
 
     def _route(self, device: DeviceConfig) -> Route:
         route = self._ingress.route(device.device)

@@ -31,7 +31,7 @@ from gongfu.kernel.secrets import secret
 from gongfu.kernel.settings import Settings
 from gongfu.network.drivers.contract import Feed, Message, Sample
 from gongfu.network.gateway import topics, wire
-from gongfu.network.gateway.checks import Columns
+from gongfu.network.gateway.checks import AHEAD, Columns
 from gongfu.network.gateway.outlet import now
 from gongfu.network.gateway.pipeline import DeviceSink
 
@@ -127,8 +127,18 @@ class Route(msgspec.Struct, eq=False):
     sink: DeviceSink
     heard: float = 0.0
     """Loop time of the last message."""
-    newest: dict[int, Sample] = {}
-    """The newest sample of each series that the feed delivered."""
+    newest: dict[int, tuple[Sample, float]] = {}
+    """The newest sample of each series that the feed delivered, and the loop time at which it came."""
+
+    def keep(self, samples: Sequence[Sample], heard: float, arrived: int) -> None:
+        """Remember the newest; late historical values do not replace newer ones, times far ahead do not stay.
+
+        ``heard`` in loop time, ``arrived`` in microseconds UTC.
+        """
+        for sample in samples:
+            known = self.newest.get(sample.series)
+            if known is None or sample.time >= known[0].time or known[0].time > arrived + AHEAD:
+                self.newest[sample.series] = sample, heard
 
 
 class _Taken(msgspec.Struct, frozen=True, gc=False):
@@ -362,7 +372,7 @@ class Ingress:
         self.received += len(batch)
         work = []
         for route, samples in read.values():
-            _keep_newest(route.newest, samples)
+            route.keep(samples, heard, now())
             columns = Columns()
             route.sink.take(samples, columns)
             work.append(route.sink.publish(columns))
@@ -376,14 +386,6 @@ class Ingress:
                 limit = route.feed.silence
                 if limit and loop.time() - route.heard > limit and self._session is not None:
                     route.sink.offline(packed(Unavailable(mark("No message for {limit} s."), limit=f"{limit:g}")))
-
-
-def _keep_newest(newest: dict[int, Sample], samples: Sequence[Sample]) -> None:
-    """Historical values that arrive late do not replace newer ones."""
-    for sample in samples:
-        known = newest.get(sample.series)
-        if known is None or sample.time >= known.time:
-            newest[sample.series] = sample
 
 
 def _hears(feed: Feed, topic: str) -> bool:
