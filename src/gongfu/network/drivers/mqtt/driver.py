@@ -27,17 +27,13 @@ class JsonFeed:
         self.filters: Sequence[str] = (topic_filter(device),)
         options = device.options
         self.silence = float(options.get("silence", 60))
-        self._commands = Commands(
-            str(options.get("command_topic") or f"{_own(device)}/command"),
-            str(options.get("command_payload") or DEFAULT_PAYLOAD),
-            _root(device),
-        )
+        self._commands = _commands(device)
         self._mapping = Mapping(
             device.tags,
             str(options.get("time", "")),
             str(options.get("time_unit", "auto")),
             time_format=str(options.get("time_format", "")),
-            time_zone=str(options.get("time_zone", "UTC")),
+            time_zone=str(options.get("zone", "UTC")),
             items=str(options.get("items", "")),
             only=str(options.get("only", "")),
         )
@@ -77,7 +73,10 @@ def points(device: DeviceConfig, messages: Sequence[Message]) -> list[Point]:
     Fields that several topics have are told apart by the last level of the topic.
     """
     items = str(device.options.get("items", ""))
-    last = {message.topic: fields(message.payload, items) for message in messages}
+    commands = _commands(device).filter
+    last = {
+        message.topic: fields(message.payload, items) for message in messages if not matches(commands, message.topic)
+    }
     topics = Counter(point.address for found in last.values() for point in found)
     told: dict[str, Point] = {}
     for topic, found in last.items():
@@ -93,6 +92,14 @@ def points(device: DeviceConfig, messages: Sequence[Message]) -> list[Point]:
 def topic_filter(device: DeviceConfig) -> str:
     """The topics of a device: its option, or ``gongfu/<organisation>/<name>/#``, the name made fit for a level."""
     return check_filter(str(device.options.get("topic") or f"{_own(device)}/#"), _root(device))
+
+
+def _commands(device: DeviceConfig) -> Commands:
+    return Commands(
+        str(device.options.get("command_topic") or f"{_own(device)}/command"),
+        str(device.options.get("command_payload") or DEFAULT_PAYLOAD),
+        _root(device),
+    )
 
 
 def _root(device: DeviceConfig) -> str:
