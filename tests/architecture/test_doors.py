@@ -87,6 +87,8 @@ SPECIAL = {
     ("network.discovery", "network.drivers"): {"opcua"},
     # Drivers and gateway are two halves of one programme: topics are translated in one place.
     ("network.drivers", "network.gateway"): {"topics"},
+    # The gateway is the Sparkplug host application that edge nodes wait for.
+    ("network.gateway", "network.drivers"): {"sparkplug"},
 }
 
 

@@ -33,7 +33,9 @@ OLDEST = (2, 14)
 SPARKPLUG = "spBv1//0"
 """First level of every Sparkplug topic, as the bus spells it."""
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-_RESERVED = {INTERNAL_USER, "STATE"}
+HOST_USER = "STATE"
+"""The MQTT user of this node as a Sparkplug host application; it may say that it is there, and nothing else."""
+_RESERVED = {INTERNAL_USER, HOST_USER}
 """Names no organisation may bear: our own user, and the topic level of Sparkplug host applications."""
 _ALLOWANCE = 10
 """What the server may reserve, in streams: two are ours, and each process that asks for them at once reserves again."""
@@ -62,8 +64,8 @@ include "users.conf"
 """
 
 
-def users_config(internal_password: str, organisations: Mapping[str, str]) -> str:
-    """The file of users; ``organisations`` maps code → password.
+def users_config(internal_password: str, organisations: Mapping[str, str], host_password: str = "") -> str:
+    """The file of users; ``organisations`` maps code → password. ``host_password`` is of :data:`HOST_USER`, if any.
 
     Raises :class:`Invalid` for a code that cannot be a topic level.
     """
@@ -71,6 +73,13 @@ def users_config(internal_password: str, organisations: Mapping[str, str]) -> st
         f"{{user: {json.dumps(INTERNAL_USER)}, password: {json.dumps(internal_password)}, "
         'allowed_connection_types: ["STANDARD"]}'
     ]
+    if host_password:
+        states = json.dumps([f"{SPARKPLUG}.STATE.>"])
+        users.append(
+            f"{{user: {json.dumps(HOST_USER)}, password: {json.dumps(host_password)}, "
+            f'allowed_connection_types: ["MQTT"], permissions: {{publish: {states}, '
+            f"subscribe: {json.dumps([f'{SPARKPLUG}.STATE.>', '$MQTT.sub.>'])}}}}}"
+        )
     for code, password in sorted(organisations.items()):
         check_code(code)
         own = [f"gongfu.{code}.>", f"{SPARKPLUG}.{code}.>"]
@@ -109,9 +118,15 @@ def mqtt_password(home: Path, code: str) -> str:
     return secret(home, f"mqtt-{code}")
 
 
+def mqtt_host_password(home: Path) -> str:
+    """Password of :data:`HOST_USER`."""
+    return secret(home, f"mqtt-{HOST_USER}")
+
+
 def write_users(home: Path, codes: Iterable[str]) -> None:
     """Let exactly the organisations ``codes`` connect; the supervisor makes the running bus read it at once."""
-    text = users_config(secret(home, "bus-internal"), {code: mqtt_password(home, code) for code in codes})
+    passwords = {code: mqtt_password(home, code) for code in codes}
+    text = users_config(secret(home, "bus-internal"), passwords, mqtt_host_password(home))
     _write(home / "bus" / "users.conf", text)
 
 

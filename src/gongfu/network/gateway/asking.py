@@ -143,7 +143,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, tag="seen"):
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True, tag="written"):
-    """The device has confirmed it."""
+    """The device has confirmed it; of one that speaks first: the message for it is on the bus, read it back."""
 
     seconds: float
 

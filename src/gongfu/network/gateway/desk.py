@@ -47,6 +47,7 @@ from gongfu.network.gateway.asking import (
 from gongfu.network.gateway.checks import Checker, Columns
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
 from gongfu.network.gateway.deriving import read_tags
+from gongfu.network.gateway.feeds import Feeds
 from gongfu.network.gateway.hearing import Hearing
 from gongfu.network.gateway.lines import Lines, busy
 from gongfu.network.gateway.outlet import now
@@ -85,6 +86,7 @@ class Desk:
         guard: Guard = refuse_all,
         lines: Lines | None = None,
         scans: Scans | None = None,
+        feeds: Feeds | None = None,
     ) -> None:
         self._node = node
         self._client = client
@@ -92,6 +94,7 @@ class Desk:
         self._guard = guard
         self._lines = Lines() if lines is None else lines
         self._scans = Scans([]) if scans is None else scans
+        self._feeds = feeds
         self._hearing = Hearing(client)
         self._answering: set[asyncio.Task[None]] = set()
 
@@ -194,12 +197,13 @@ class Desk:
         wanted = (question.tags or device.tags)[: asking.MOST_TAGS]
         # A tag that is not stored yet has no series: here they are numbered.
         tags = [msgspec.structs.replace(tag, series=number) for number, tag in enumerate(wanted)]
-        if fed:
+        samples: list[Sample | Exception]
+        if fed and self._feeds is not None and isinstance(question.device, int):
+            samples = list(await self._feeds.read(device, tags, min(LISTENING, question.within)))
+        elif fed:
             numbered = msgspec.structs.replace(device, tags=tags)
             heard = await self._hearing.listen(numbered, min(LISTENING, question.within))
-            samples: list[Sample | Exception] = [
-                heard.samples.get(tag.series, Sample(tag.series, None)) for tag in tags
-            ]
+            samples = [heard.samples.get(tag.series, Sample(tag.series, None)) for tag in tags]
         else:
             samples = await self._lines.ask(device, lambda session: _each(session, tags), question.within)
         return Seen(values=_values(tags, samples), seconds=loop.time() - begin)
@@ -208,8 +212,11 @@ class Desk:
         loop = asyncio.get_running_loop()
         begin = loop.time()
         if registry.manifest(device.driver).kind is Kind.FED:
-            raise Refusal(mark("A device that speaks first is written to through its running feed."))
-        await self._lines.ask(device, lambda session: session.write(question.tag, question.value), question.within)
+            if self._feeds is None:
+                raise Refusal(mark("A device that speaks first is written to through its running feed."))
+            await asyncio.wait_for(self._feeds.write(device, question.tag, question.value), question.within)
+        else:
+            await self._lines.ask(device, lambda session: session.write(question.tag, question.value), question.within)
         return Written(seconds=loop.time() - begin)
 
     def _require(self, device: DeviceConfig, capability: Capability, refusal: str) -> None:

@@ -31,7 +31,7 @@ from gongfu.kernel.secrets import secret
 from gongfu.kernel.settings import Settings
 from gongfu.network.drivers.contract import Feed, Message, Sample
 from gongfu.network.gateway import topics, wire
-from gongfu.network.gateway.checks import Columns
+from gongfu.network.gateway.checks import AHEAD, Columns
 from gongfu.network.gateway.outlet import now
 from gongfu.network.gateway.pipeline import DeviceSink
 
@@ -127,6 +127,18 @@ class Route(msgspec.Struct, eq=False):
     sink: DeviceSink
     heard: float = 0.0
     """Loop time of the last message."""
+    newest: dict[int, tuple[Sample, float]] = {}
+    """The newest sample of each series that the feed delivered, and the loop time at which it came."""
+
+    def keep(self, samples: Sequence[Sample], heard: float, arrived: int) -> None:
+        """Remember the newest; late historical values do not replace newer ones, times far ahead do not stay.
+
+        ``heard`` in loop time, ``arrived`` in microseconds UTC.
+        """
+        for sample in samples:
+            known = self.newest.get(sample.series)
+            if known is None or sample.time >= known[0].time or known[0].time > arrived + AHEAD:
+                self.newest[sample.series] = sample, heard
 
 
 class _Taken(msgspec.Struct, frozen=True, gc=False):
@@ -176,7 +188,10 @@ class Ingress:
             with contextlib.suppress(NotFoundError):
                 stored = await self._js.get_last_msg(BIRTHS, topics.subject(topic))
                 feed.recall(Message(topic, stored.data or b"", 0))
-        self._routes[sink.device.device] = Route(feed, sink, asyncio.get_running_loop().time())
+        before = self._routes.get(sink.device.device)
+        self._routes[sink.device.device] = Route(
+            feed, sink, asyncio.get_running_loop().time(), before.newest if before else {}
+        )
         self._known.clear()
 
     def remove(self, device: int) -> None:
@@ -184,10 +199,24 @@ class Ingress:
         if self._routes.pop(device, None):
             self._known.clear()
 
+    def route(self, device: int) -> Route | None:
+        """A device that is heard."""
+        return self._routes.get(device)
+
+    @property
+    def connected(self) -> bool:
+        """Whether messages reach the bus."""
+        return self._session is not None
+
     def command(self, topic: str, payload: bytes) -> None:
         """Publish to devices, QoS 0."""
         if self._session is not None:
             self._session.publish(topics.subject(topic), payload)
+
+    async def flush(self) -> None:
+        """Return when the bus has read what was published; raises :class:`Unavailable`."""
+        if self._session is not None:
+            await self._session.flush()
 
     async def run(self) -> None:
         """Receive until cancelled; a broken connection is opened again."""
@@ -343,6 +372,7 @@ class Ingress:
         self.received += len(batch)
         work = []
         for route, samples in read.values():
+            route.keep(samples, heard, now())
             columns = Columns()
             route.sink.take(samples, columns)
             work.append(route.sink.publish(columns))

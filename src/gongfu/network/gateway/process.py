@@ -21,11 +21,13 @@ from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.settings import Settings
 from gongfu.network.discovery.ranges import permitted
 from gongfu.network.discovery.scanning import Scans
+from gongfu.network.drivers.sparkplug.hosting import be_host
 from gongfu.network.drivers.surroundings import Surroundings, provide
 from gongfu.network.gateway import tickets
 from gongfu.network.gateway.config import Status
 from gongfu.network.gateway.desk import Desk
 from gongfu.network.gateway.devices import Devices
+from gongfu.network.gateway.feeds import Feeds
 from gongfu.network.gateway.ingress import Ingress, ensure
 from gongfu.network.gateway.outlet import Outlet
 from gongfu.network.gateway.states import States
@@ -89,6 +91,7 @@ async def serve(settings: Settings, stopping: asyncio.Event, health: ops.Health)
         asyncio.create_task(devices.run(), name="devices"),
         asyncio.create_task(_flush(devices, outlet, ingress, health), name="flush"),
         asyncio.create_task(_hear(devices, ingress), name="ingress"),
+        asyncio.create_task(_host(settings, devices, ingress), name="host"),
         asyncio.create_task(
             Desk(
                 settings.node,
@@ -96,6 +99,7 @@ async def serve(settings: Settings, stopping: asyncio.Event, health: ops.Health)
                 devices.configuration,
                 tickets.guard(tickets.key(settings.home)),
                 scans=Scans(permitted(settings.discovery_ranges)),
+                feeds=Feeds(ingress),
             ).run(),
             name="desk",
         ),
@@ -107,7 +111,7 @@ async def serve(settings: Settings, stopping: asyncio.Event, health: ops.Health)
             task.result()  # a fault of ours: end with its traceback, the supervisor starts us again
     finally:
         stop.cancel()
-        await _cancel(*tasks[:3], tasks[4])
+        await _cancel(*tasks[:3], *tasks[4:])
         await _drain(devices, outlet, states, ingress)
         await _cancel(tasks[3])
         REGISTRY.unregister(figures)
@@ -141,6 +145,12 @@ async def _hear(devices: Devices, ingress: Ingress) -> None:
     """Receive once every fed device has its ear: a message that no device wants is gone."""
     await devices.loaded.wait()
     await ingress.run()
+
+
+async def _host(settings: Settings, devices: Devices, ingress: Ingress) -> None:
+    """Tell edge nodes that they are heard, while they are."""
+    await be_host(settings, lambda: devices.loaded.is_set() and not ingress.problem)
+    await asyncio.Event().wait()
 
 
 async def _flush(devices: Devices, outlet: Outlet, ingress: Ingress, health: ops.Health) -> None:

@@ -96,6 +96,10 @@ LABELS: Mapping[str, str] = {
     "marker": mark("Marker file"),
     "move_to": mark("Move to"),
     "time_format": mark("Format of the time"),
+    "items": mark("Array of readings"),
+    "only": mark("Only messages with"),
+    "command_topic": mark("Topic of commands"),
+    "command_payload": mark("Body of commands"),
     "write_url": mark("URL for writing"),
     "write_method": mark("Method for writing"),
     "write_body": mark("Body for writing"),
@@ -128,7 +132,7 @@ _FIRST = frozenset(
 """Shown without being asked for, beside what is required and what is secret."""
 
 
-_LONG = frozenset(("headers", "body", "write_body", "ca", "user_certificate", "user_key", "query"))
+_LONG = frozenset(("headers", "body", "write_body", "command_payload", "ca", "user_certificate", "user_key", "query"))
 """Of several lines."""
 
 

@@ -8,13 +8,15 @@ from weakref import WeakValueDictionary
 from gongfu.kernel.errors import Unavailable, packed
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
-from gongfu.network.drivers.contract import BadConfiguration, Feed, FeedSink, Message, Point, Sample
+from gongfu.network.drivers.contract import BadConfiguration, Feed, FeedSink, Message, Point, Refusal, Sample
+from gongfu.network.drivers.sparkplug.commands import command
 from gongfu.network.drivers.sparkplug.edge import EdgeNode, Kind, Said
 from gongfu.network.drivers.sparkplug.wire import BDSEQ, NAMESPACE, DataType, Metric, typed
-from gongfu.network.gateway.config import DeviceConfig
+from gongfu.network.gateway.config import DeviceConfig, TagConfig
 from gongfu.network.gateway.topics import check_filter
 
 _QUALITIES = {192: Quality.GOOD, 0: Quality.BAD}
+_UNHELD = frozenset({DataType.DATASET, DataType.TEMPLATE, DataType.BYTES, DataType.FILE})
 
 # Devices of one edge node share what it said; it goes when the last of them goes.
 _edge_nodes: WeakValueDictionary[tuple[str, str], EdgeNode] = WeakValueDictionary()
@@ -47,6 +49,7 @@ class SparkplugFeed:
             check_filter(f"{root}/+/{edge}", root),
             check_filter(f"{root}/+/{edge}/+", root),
         )
+        self._command_topic = f"{root}/DCMD/{edge}/{self._device}" if self._device else f"{root}/NCMD/{edge}"
         births = [f"{root}/NBIRTH/{edge}"]
         if self._device:
             births.append(f"{root}/DBIRTH/{edge}/{self._device}")
@@ -59,6 +62,7 @@ class SparkplugFeed:
             node = _edge_nodes.get((group, edge)) or EdgeNode(group, edge)
             _edge_nodes[group, edge] = node
         self._node = node
+        self._unheld: set[str] = set()
 
     def recall(self, message: Message) -> None:
         """Learn names and aliases from the last birth."""
@@ -79,12 +83,36 @@ class SparkplugFeed:
         if said.kind is Kind.DDEATH:
             return self._dead(message, sink, said)
         sink.online()
+        if said.kind in (Kind.NBIRTH, Kind.DBIRTH):
+            self._unheld.clear()
+            if said.fault:
+                sink.malformed(f"{message.topic}: {said.fault}")
+        self._report_unheld(message, said, sink)
         sent = said.payload.timestamp
         return [
             _sample(series, metric, sent, message.time)
             for metric in said.metrics
             for series in self._series.get(metric.name, ())
         ]
+
+    def _report_unheld(self, message: Message, said: Said, sink: FeedSink) -> None:
+        """Metrics of types that no tag can hold: once after each birth."""
+        for metric in said.metrics:
+            if metric.datatype in _UNHELD and metric.name in self._series and metric.name not in self._unheld:
+                self._unheld.add(metric.name)
+                kind = DataType(metric.datatype).name.lower()
+                sink.malformed(f"{message.topic}: {metric.name[:100]} is of type {kind}, which a tag cannot hold")
+
+    def write(self, tag: TagConfig, value: float | bool | str, sink: FeedSink) -> None:
+        """NCMD or DCMD with ``value`` in the datatype of the birth; raises ``Refusal``."""
+        metric = self._node.known(self._device, tag.address)
+        if metric is None:
+            raise Refusal(
+                mark("The edge node has announced no metric {name}, or is gone."),
+                remedy=mark("Wait for its birth, or correct the address."),
+                name=tag.address[:100],
+            )
+        sink.command(self._command_topic, command(metric, value))
 
     def _dead(self, message: Message, sink: FeedSink, said: Said) -> Sequence[Sample]:
         if said.kind is Kind.NDEATH:
@@ -125,7 +153,7 @@ def points(device: DeviceConfig, messages: Sequence[Message]) -> list[Point]:
 def _point(metric: Metric) -> Point:
     value = None if metric.is_null else typed(metric.value, metric.datatype)
     kind = "boolean" if metric.datatype == DataType.BOOLEAN else "text" if isinstance(value, str) else "number"
-    if isinstance(value, bytes) or metric.datatype in (DataType.DATASET, DataType.TEMPLATE):
+    if isinstance(value, bytes) or metric.datatype in _UNHELD:
         kind = ""
     name = DataType(metric.datatype).name if metric.datatype in DataType.__members__.values() else ""
     detail = name.lower() if value is None or isinstance(value, bytes) else f"{name.lower()} {value!s:.80}"
@@ -137,6 +165,6 @@ def _sample(series: int, metric: Metric, sent: int | None, stored: int) -> Sampl
     time = milliseconds * 1000 if milliseconds else stored
     quality = Quality.GOOD if metric.quality is None else _QUALITIES.get(metric.quality, Quality.UNCERTAIN)
     value = None if metric.is_null else typed(metric.value, metric.datatype)
-    if isinstance(value, bytes) or metric.datatype in (DataType.DATASET, DataType.TEMPLATE):
+    if isinstance(value, bytes) or metric.datatype in _UNHELD:
         value = None  # nothing that a tag can hold
     return Sample(series, value, time, quality)

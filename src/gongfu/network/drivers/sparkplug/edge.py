@@ -24,7 +24,8 @@ from gongfu.network.drivers.sparkplug.wire import (
 )
 
 REBIRTH_EVERY = 10.0
-"""Seconds between two requests to the same edge node."""
+"""Seconds between two requests to the same edge node; twice as long after each that no birth answered."""
+REBIRTH_LONGEST = 600.0
 _METRIC_LIMIT = 100_000
 """Metrics remembered of one edge node."""
 
@@ -52,6 +53,8 @@ class Said(msgspec.Struct, frozen=True):
     metrics: list[Metric]
     problem: str = ""
     """Why it could not be read."""
+    fault: str = ""
+    """What is wrong with it though it could be read; for the first who asks."""
 
 
 class EdgeNode:
@@ -61,10 +64,11 @@ class EdgeNode:
         self.command_topic = f"{NAMESPACE}/{group}/NCMD/{name}"
         self._bdseq: int | None = None
         self._seq: int | None = None
-        self._aliases: dict[int, tuple[str, int]] = {}
+        self._aliases: dict[int, tuple[str, str, int]] = {}
         self._datatypes: dict[tuple[str, str], int] = {}
         self._born: set[str] = set()
-        self._asked = -REBIRTH_EVERY
+        self._asked = -REBIRTH_LONGEST
+        self._pause = REBIRTH_EVERY
         self._request = b""
         self._last: tuple[Message, Said | None] | None = None
 
@@ -81,6 +85,13 @@ class EdgeNode:
         """A rebirth request that is to be sent to :attr:`command_topic`, once; else nothing."""
         request, self._request = self._request, b""
         return request
+
+    def known(self, device: str, name: str) -> Metric | None:
+        """The metric of a birth that still holds, with alias and datatype but without value; else None."""
+        if device not in self._born or (device, name) not in self._datatypes:
+            return None
+        alias = next((alias for alias, (of, one, _) in self._aliases.items() if (of, one) == (device, name)), None)
+        return Metric(name=name, alias=alias, datatype=self._datatypes[device, name])
 
     def recall(self, message: Message) -> None:
         """Learn names and aliases from a birth of an earlier time."""
@@ -115,19 +126,29 @@ class EdgeNode:
         if not self._in_sequence(kind, payload.seq):
             self._ask()
         if kind in (Kind.NBIRTH, Kind.DBIRTH):
+            fault = ""
             if kind is Kind.NBIRTH:
                 self._bdseq = _bdseq(payload)
                 self._aliases.clear()
                 self._datatypes.clear()
                 self._born.clear()
-            self._learn(device, payload)
-            return Said(kind, device, payload, payload.metrics)
+                self._pause = REBIRTH_EVERY
+                if self._bdseq is None:
+                    fault = "NBIRTH without bdSeq: its NDEATH cannot be told from an older one"
+            elif "" not in self._born:
+                # A device is born after its edge node (tck-id-message-flow-device-birth-publish-nbirth-wait).
+                self._ask()
+            fault = self._learn(device, payload) or fault
+            return Said(kind, device, payload, payload.metrics, fault=fault)
         if kind is Kind.DDEATH:
             self._born.discard(device)
             return Said(kind, device, payload, [])
         metrics = [named for metric in payload.metrics if (named := self._named(device, metric)) is not None]
-        if len(metrics) < len(payload.metrics) or device not in self._born:
+        unborn = any((device, metric.name) not in self._datatypes for metric in metrics)
+        if len(metrics) < len(payload.metrics) or not {"", device} <= self._born:
             self._ask()
+        elif unborn and len(self._datatypes) < _METRIC_LIMIT:
+            self._ask()  # a birth that names it is due (tck-id-operational-behavior-data-publish-nbirth, -dbirth)
         return Said(kind, device, payload, metrics)
 
     def _in_sequence(self, kind: Kind, seq: int | None) -> bool:
@@ -137,14 +158,23 @@ class EdgeNode:
             return True
         return seq in (before, (before + 1) % 256)
 
-    def _learn(self, device: str, payload: Payload) -> None:
+    def _learn(self, device: str, payload: Payload) -> str:
+        """Remember a birth; returns what is wrong with it."""
         self._born.add(device)
+        for known in [alias for alias, (of, _, _) in self._aliases.items() if of == device]:
+            del self._aliases[known]
+        fault = ""
         for metric in payload.metrics:
             if len(self._datatypes) >= _METRIC_LIMIT:
-                return
+                return f"more than {_METRIC_LIMIT} metrics: the rest is not remembered"
             self._datatypes[device, metric.name] = metric.datatype
             if metric.alias is not None and metric.name:
-                self._aliases[metric.alias] = (metric.name, metric.datatype)
+                taken = self._aliases.get(metric.alias)
+                if taken is not None and taken[:2] != (device, metric.name):
+                    # tck-id-payloads-alias-uniqueness: on the whole edge node
+                    fault = f"alias {metric.alias} of {metric.name[:100]} belongs to {taken[1][:100]} already"
+                self._aliases[metric.alias] = (device, metric.name, metric.datatype)
+        return fault
 
     def _named(self, device: str, metric: Metric) -> Metric | None:
         """``metric`` with the name and datatype of its birth; None when there was none."""
@@ -153,13 +183,14 @@ class EdgeNode:
             return metric if metric.datatype else msgspec.structs.replace(metric, datatype=known)
         if metric.alias is None or metric.alias not in self._aliases:
             return None
-        name, datatype = self._aliases[metric.alias]
+        _, name, datatype = self._aliases[metric.alias]
         return msgspec.structs.replace(metric, name=name, datatype=metric.datatype or datatype)
 
     def _ask(self) -> None:
-        """Something is missing: prepare a rebirth request, at most one in :data:`REBIRTH_EVERY` seconds."""
+        """Something is missing: prepare a rebirth request, ever more rarely while none is answered."""
         at = time.monotonic()
-        if at - self._asked >= REBIRTH_EVERY:
+        if at - self._asked >= self._pause or self._asked < 0:
+            self._pause = REBIRTH_EVERY if self._asked < 0 else min(self._pause * 2, REBIRTH_LONGEST)
             self._asked = at
             metric = Metric(name=REBIRTH, datatype=DataType.BOOLEAN, value=True)
             self._request = encode_payload(Payload(timestamp=time.time_ns() // 1_000_000, metrics=[metric]))
