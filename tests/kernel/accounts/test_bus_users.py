@@ -15,7 +15,7 @@ from gongfu.kernel.settings import settings
 
 def admitted() -> set[str]:
     text = nats_server.users_file(settings().home).read_text(encoding="utf-8")
-    return set(re.findall(r'\{user: "([^"]+)"', text)) - {"gongfu"}
+    return set(re.findall(r'\{user: "([^"]+)"', text)) - {"gongfu", nats_server.HOST_USER}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -29,6 +29,7 @@ def test_a_new_organisation_is_admitted_and_a_deleted_one_is_not() -> None:
 
 
 @pytest.mark.django_db
-def test_no_organisation_bears_the_name_of_the_node_itself() -> None:
+@pytest.mark.parametrize("name", ["gongfu", "STATE"])
+def test_no_organisation_bears_the_name_of_the_node_itself(name: str) -> None:
     with pytest.raises(Invalid, match="code cannot be used"):
-        services.create_organisation("gongfu", "冒名者")
+        services.create_organisation(name, "冒名者")
