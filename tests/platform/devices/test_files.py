@@ -374,6 +374,7 @@ def work() -> None:
         pass
 
 
+@pytest.mark.django_db(transaction=True)  # the worker has connections of its own
 def test_a_file_is_looked_at_shown_and_applied_by_its_uploader(client: Client, li: User) -> None:
     put(li, PRESS)
     data = exported("toml").replace(b"port = 1502", b"port = 1509")
@@ -394,6 +395,7 @@ def test_a_file_is_looked_at_shown_and_applied_by_its_uploader(client: Client, l
     assert client.post(f"{address}apply").status_code == 409
 
 
+@pytest.mark.django_db(transaction=True)  # the worker has connections of its own
 def test_a_wrong_file_shows_its_cells_and_cannot_be_applied(client: Client, li: User) -> None:
     data = book([["PRESS 1", "压机", "centrifugal-pump", "modbus", "host=a"]])
     address = client.post("/platform/sheets/", {"file": SimpleUploadedFile("plant.xlsx", data)}).headers["Location"]
