@@ -47,6 +47,7 @@ def run_worker(stop: threading.Event, *, poll: float = 1.0) -> None:
             last_cleaning = now
         if not step(me):
             stop.wait(poll)
+    watcher.join()
     connection.close()
 
 
