@@ -311,3 +311,27 @@ def test_set_points_come_from_the_model_unless_an_interlock_cannot_be_seen(
     assert (made.tag.key, made.low, made.high, made.interlocks) == ("speed", 0, 900, "state != 2")
     assert client.post(f"/platform/devices/{device.pk}/set-points").status_code == 302
     assert Setpoint.objects.count() == 1
+
+
+def test_who_sees_a_machine_from_the_organisation_above_may_not_set_it(
+    setpoint: Setpoint, machine: Machine, acme: Organisation, client: Client
+) -> None:
+    group = enterprise("group", "集团")
+    Organisation.objects.filter(pk=acme.pk).update(parent=group, path=f"{group.path}{acme.path}")
+    person("head", group, Role.ADMIN)
+    assert client.login(username="head", password="correct-horse-9")
+    sent = {"setpoint": setpoint.pk, "value": "900", "reason": "x"}
+    assert client.post("/api/v1/platform/commands", sent, content_type="application/json").status_code in (
+        403,
+        404,
+        422,
+    )
+    assert client.post("/platform/commands/new", sent).status_code in (403, 404, 422)
+    state = Tag.objects.get(device=setpoint.device, key="state")
+    assert client.post("/platform/setpoints/new", {"tag": state.pk, "low": 0, "high": 9, "within": 5}).status_code in (
+        403,
+        404,
+        422,
+    )
+    assert machine.writes == []
+    assert Setpoint.objects.count() == 1

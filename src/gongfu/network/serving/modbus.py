@@ -59,6 +59,8 @@ class _Registers(SimCore):
             wishes = unit.wish(address, [int(value) for value in values])
         if wishes is None:
             return ExcCodes.ILLEGAL_ADDRESS
+        if len(wishes) != 1:  # one refusal refuses the whole request, and what was written before stays written
+            return ExcCodes.ILLEGAL_VALUE
         for series, value in wishes:
             try:
                 await self._plane.write(self._offer.org, series, value, "Modbus TCP")

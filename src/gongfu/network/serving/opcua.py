@@ -204,6 +204,9 @@ class OpcuaOutlet:
         """Have the guard decide; what it refuses is answered with a status code, and nothing changes here."""
         if not getattr(event, "is_external", False):
             return
+        if len(event.request_params.NodesToWrite) != 1:  # type: ignore[attr-defined]
+            # One refusal faults the whole call, and what was written before it cannot be taken back.
+            raise ua.UaStatusCodeError(ua.StatusCodes.BadTooManyOperations)
         for wish in event.request_params.NodesToWrite:  # type: ignore[attr-defined]
             series = self._series.get(wish.NodeId)
             if series is None or wish.AttributeId != ua.AttributeIds.Value or not self._offer.writes:

@@ -11,6 +11,7 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
+from rules.predicates import Predicate
 
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
@@ -22,6 +23,7 @@ from gongfu.platform.commands import services
 from gongfu.platform.commands.models import Command, Setpoint
 from gongfu.platform.commands.rules import State
 from gongfu.platform.devices import services as devices
+from gongfu.platform.devices.models import Tag
 
 
 def _lead(request: HttpRequest) -> str:
@@ -37,7 +39,20 @@ def _save_command(command: Command, user: User, new: bool) -> None:
     del new
     if command.setpoint_id is None or not Setpoint.objects.visible_to(user).filter(pk=command.setpoint_id).exists():
         raise NotFound(mark("There is no set-point {pk}."), pk=command.setpoint_id)
+    setpoint = Setpoint.objects.get(pk=command.setpoint_id)
+    _require(can_operate, user, setpoint)  # who sees the machines of an organisation below may not set them
     services.request(command)
+
+
+def _save_setpoint(setpoint: Setpoint, user: User, new: bool) -> None:
+    del new
+    _require(can_edit, user, setpoint.tag)
+    services.prepare(setpoint)
+
+
+def _require(may: Predicate, user: User, thing: Setpoint | Tag) -> None:
+    if not may.test(user, thing):
+        raise Forbidden(mark("You may not change devices of {organisation}."), organisation=thing.organisation)
 
 
 @require_POST
@@ -78,7 +93,7 @@ SETPOINTS: Resource[Setpoint] = Resource(
         Section(_("Confirmation"), ["second_person", "within", "tolerance"]),
     ],
     permissions=Permissions(add=can_edit, change=can_edit, delete=can_edit),
-    save=lambda setpoint, _user, _new: services.prepare(setpoint),
+    save=_save_setpoint,
     empty=_("Say which tags may be written, and within which limits; then operators can set them from here."),
 )
 
