@@ -320,6 +320,7 @@ def test_who_sees_a_machine_from_the_organisation_above_may_not_set_it(
     Organisation.objects.filter(pk=acme.pk).update(parent=group, path=f"{group.path}{acme.path}")
     person("head", group, Role.ADMIN)
     assert client.login(username="head", password="correct-horse-9")
+    assert client.get(f"/platform/setpoints/{setpoint.pk}/").status_code == 200
     sent = {"setpoint": setpoint.pk, "value": "900", "reason": "x"}
     assert client.post("/api/v1/platform/commands", sent, content_type="application/json").status_code in (
         403,
