@@ -34,7 +34,7 @@ _ANSWERED = {
     "echo": (12, bytes(4)),
     "none": (0, b""),
 }
-"""Where a right answer says so; ``echo`` is a question that came back, ``none`` looks at nothing, not even when it left."""
+"""Where a right answer says so; ``echo`` is a question that came back, ``none`` looks at nothing."""
 _NUMBERED = {"handle": (slice(8, 12), ">u4"), "dns": (slice(0, 2), ">u2"), "echo": (slice(8, 12), ">u4")}
 _DONTWAIT = 0x40
 _WAIT_FOR_ONE = 0x10000
@@ -152,11 +152,12 @@ class _Generator:
         self.right += right
         self.wrong += count - right
         if self._number is not None:
-            numbers = np.ascontiguousarray(octets[:, self._number]).view(self._form)[:, 0] % self._count
+            numbers = np.ascontiguousarray(octets[:, self._number]).view(self._form)[:, 0].astype(np.int64)
+            numbers %= self._count
             left = self._left[numbers]
             if self._form == ">u2":  # an id of DNS stands for every 65,536th question: the last of them is meant
                 for further in range(0x1_0000, self._count, 0x1_0000):
-                    left = np.maximum(left, self._left[(numbers.astype(np.uint32) + further) % self._count])
+                    left = np.maximum(left, self._left[(numbers + further) % self._count])
             self.latencies.append(time.perf_counter() - left)
         return count
 
