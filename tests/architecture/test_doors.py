@@ -69,12 +69,14 @@ DOORS = {
     "platform.commands": {"services"},
     "platform.northbound": {"services", "linking"},
     "platform.devices": {
-        *("applying", "desk", "document", "exchange", "prefilling", "services", "models", "sync", "versions"),
+        *("applying", "beside", "desk", "document", "exchange", "prefilling", "services", "models", "sync", "versions"),
     },
     "platform.discovery": {"services"},
     "platform.modelling": {"services", "models", "observing"},
     "data.retrofit": {"services", "periodic", "demonstration"},
-    "data.telemetry": {"services", "overview", "texts"},
+    "data.telemetry": {"services", "overview", "texts", "batch", "consume"},
+    "data.streams": {"ensuring", "stage"},
+    "data.alarms": {"services", "desk", "demonstration", "stage"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""
 SPECIAL = {

@@ -151,7 +151,7 @@ def _served(page: Page) -> None:
             thread.join(20)
         time.sleep(0.5)
     assert endpoints[0] > 0
-    page.goto(address)
+    page.goto(address.partition("?")[0])
 
 
 def _edited_and_rolled_back(page: Page, hand: Hand) -> None:

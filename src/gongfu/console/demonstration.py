@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gongfu.data.alarms import demonstration as alarms
 from gongfu.data.retrofit import demonstration as retrofit
 from gongfu.identity.business import demonstration as business_demonstration
 from gongfu.identity.registry import services as registry
@@ -41,6 +42,7 @@ def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: O
         devices.create_device(ACTOR, organisation, _draft(settings, enterprise, device))
     if enterprise is plant.enterprises[0]:
         retrofit.seed(organisation)
+        alarms.seed(organisation)
 
 
 def _draft(settings: Settings, enterprise: Enterprise, device: PlantDevice) -> DeviceDraft:

@@ -39,9 +39,7 @@ def needs(user: User) -> list[Need]:
 def _waiting_alarms(user: User) -> Iterator[Need]:
     waiting = alarms.unacknowledged(user)
     if waiting:
-        sentence = ngettext(
-            "%(n)d alarm waits to be acknowledged.", "%(n)d alarms wait to be acknowledged.", waiting
-        )
+        sentence = ngettext("%(n)d alarm waits to be acknowledged.", "%(n)d alarms wait to be acknowledged.", waiting)
         yield Need(waiting, sentence % {"n": waiting}, f"{reverse('data-alarms')}?which=unacknowledged")
 
 

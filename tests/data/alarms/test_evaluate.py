@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -188,7 +189,7 @@ def test_the_same_readings_in_other_batches_say_the_same(
     parts = evaluator(*RULES)
     found: list[Transition] = []
     edges = sorted({0, *(cut for cut in cuts if cut < len(readings)), len(readings)})
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         found += feed(parts, *readings[begin:end])
         if begin <= killed < end:  # written down, and what came before it delivered once more
             written = state.write(parts.bank, parts.state, parts.series, START)
@@ -207,7 +208,21 @@ def test_a_state_that_is_torn_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "formula", ["", "1 + 1", "a.b", "a[0]", "a(1)", "__import__('os')", "a if b else c", "a ** b", "(" * 300, "a+" * 300 + "a", "'x'", "abs()"]
+    "formula",
+    [
+        "",
+        "1 + 1",
+        "a.b",
+        "a[0]",
+        "a(1)",
+        "__import__('os')",
+        "a if b else c",
+        "a ** b",
+        "(" * 300,
+        "a+" * 300 + "a",
+        "'x'",
+        "abs()",
+    ],
 )
 def test_a_formula_that_is_none_is_refused(formula: str) -> None:
     with pytest.raises(Invalid):

@@ -53,7 +53,10 @@ def pump(owner: Organisation, key: str = "P-1") -> Device:
         type="centrifugal-pump",
         driver="modbus",
         options={"host": "127.0.0.1", "port": 1502},
-        tags=[TagDraft(key=name, address=f"holding:{number}:uint16") for number, name in enumerate(("flow", "state", "vibration"))],
+        tags=[
+            TagDraft(key=name, address=f"holding:{number}:uint16")
+            for number, name in enumerate(("flow", "state", "vibration"))
+        ],
     )
     return create_device("test", owner, draft)
 
@@ -64,7 +67,15 @@ def device(owner: Organisation) -> Device:
 
 
 def rule_of(device: Device, **more: object) -> AlarmRule:
-    values = {"name": "流量过高", "name_en": "Flow high", "tag": "flow", "kind": "high", "limit": 80.0, "priority": 2, **more}
+    values = {
+        "name": "流量过高",
+        "name_en": "Flow high",
+        "tag": "flow",
+        "kind": "high",
+        "limit": 80.0,
+        "priority": 2,
+        **more,
+    }
     made = AlarmRule(organisation=device.organisation, device=device, **values)
     services.prepare(made)
     return made
@@ -73,7 +84,13 @@ def rule_of(device: Device, **more: object) -> AlarmRule:
 def say(rule: AlarmRule, device: Device, second: float, active: bool, **more: object) -> None:
     tag = Tag.objects.get(device=device, key="flow")
     one = Transition(
-        org=device.organisation_id, device=device.pk, rule=rule.pk, series=tag.pk, time=NOW + int(second * S), active=active, **more
+        org=device.organisation_id,
+        device=device.pk,
+        rule=rule.pk,
+        series=tag.pk,
+        time=NOW + int(second * S),
+        active=active,
+        **more,
     )
     services.take([one])
 
@@ -169,7 +186,16 @@ def test_what_another_organisation_says_or_wants_is_nothing(device: Device, stra
     rule = rule_of(device)
     tag = Tag.objects.get(device=device, key="flow")
     services.take(
-        [Transition(org=stranger.memberships_cached[0].organisation_id, device=device.pk, rule=rule.pk, series=tag.pk, time=NOW, active=True)]
+        [
+            Transition(
+                org=stranger.memberships_cached[0].organisation_id,
+                device=device.pk,
+                rule=rule.pk,
+                series=tag.pk,
+                time=NOW,
+                active=True,
+            )
+        ]
     )
     assert not Alarm.objects.exists()
     say(rule, device, 0, True)
@@ -219,9 +245,17 @@ def test_a_rule_is_made_in_the_form(device: Device, engineer: User) -> None:
     client = Client()
     client.force_login(engineer)
     values = {
-        **{name: "0" for name in ("limit", "setpoint", "deadband", "on_delay", "off_delay", "window", "gate_value")},
-        **{"name": "干转", "priority": "1", "organisation": device.organisation_id, "device": device.pk, "tag": "flow"},
-        **{"kind": "formula", "formula": "flow < 5 and state == 1", "direction": "both", "gate_operator": "=", "in_service": "on"},
+        **dict.fromkeys(("limit", "setpoint", "deadband", "on_delay", "off_delay", "window", "gate_value"), "0"),
+        "name": "干转",
+        "priority": "1",
+        "organisation": device.organisation_id,
+        "device": device.pk,
+        "tag": "flow",
+        "kind": "formula",
+        "formula": "flow < 5 and state == 1",
+        "direction": "both",
+        "gate_operator": "=",
+        "in_service": "on",
     }
     wrong = client.post("/data/alarm-rules/new", {**values, "formula": "flow < 5 and speed > 3"})
     assert wrong.status_code == 422
@@ -231,7 +265,9 @@ def test_a_rule_is_made_in_the_form(device: Device, engineer: User) -> None:
     rule = AlarmRule.objects.get()
     told = binding.bound(rule)
     tags = dict(device.tags.values_list("key", "pk"))
-    assert [(one.device, one.series, one.inputs) for one in told.bindings] == [(device.pk, tags["flow"], [tags["flow"], tags["state"]])]
+    assert [(one.device, one.series, one.inputs) for one in told.bindings] == [
+        (device.pk, tags["flow"], [tags["flow"], tags["state"]])
+    ]
     assert msgspec.json.decode(msgspec.json.encode(told), type=type(told)) == told
 
 
@@ -289,8 +325,27 @@ def test_floods_and_bad_actors_are_counted(device: Device) -> None:
     now = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
     for number in range(24):
         at = now - dt.timedelta(minutes=25, seconds=-5 * number)
-        Alarm.objects.create(organisation=device.organisation, rule=rule, device=device, series=1, name="x", priority=2, state="normal", active=False, raised_at=at)
-    Alarm.objects.create(organisation=device.organisation, rule=quiet, device=device, series=1, name="y", priority=1, state="unack", raised_at=now - dt.timedelta(days=2))
+        Alarm.objects.create(
+            organisation=device.organisation,
+            rule=rule,
+            device=device,
+            series=1,
+            name="x",
+            priority=2,
+            state="normal",
+            active=False,
+            raised_at=at,
+        )
+    Alarm.objects.create(
+        organisation=device.organisation,
+        rule=quiet,
+        device=device,
+        series=1,
+        name="y",
+        priority=1,
+        state="unack",
+        raised_at=now - dt.timedelta(days=2),
+    )
     found = figures.figures(Alarm.objects.all(), 8, now=now)
     assert (found.count, found.worst, found.judged) == (24, 24, "acceptable")
     assert found.flooded == pytest.approx(100 / 48, abs=0.1)

@@ -28,7 +28,7 @@ from gongfu.kernel.errors import Forbidden, GongfuError, Invalid, Unavailable
 from gongfu.kernel.settings import Settings
 
 LETTER = Letter("[紧急] 流量过高", ("循环泵 P-1 · 91", "第二行"), "http://node/data/alarms/1/", ({"id": 1},))
-SECRET = "SEC-not-for-logs"  # noqa: S105
+SECRET = "SEC-not-for-logs"
 HERE = Settings(home=Path("/nowhere"), outlet_networks=["127.0.0.0/8"])
 
 
@@ -120,16 +120,29 @@ def test_a_robot_takes_what_is_signed_as_it_asks(kind: str) -> None:
 @pytest.mark.parametrize("kind", ROBOTS)
 def test_what_a_robot_refuses_is_told_without_secrets(kind: str) -> None:
     judge, path = ROBOTS[kind]
-    with standing_in(judge) as robot, pytest.raises(Unavailable) as refused:
-        address = f"http://127.0.0.1:{robot.port}{path}"
-        kinds.send(kind, LETTER, Target(address, "tok2" if kind == "wecom" else "tok", "wrong-secret"), HERE, time.time())
+    token = "tok2" if kind == "wecom" else "tok"
+    with standing_in(judge) as robot:
+        target = Target(f"http://127.0.0.1:{robot.port}{path}", token, "wrong-secret")
+        with pytest.raises(Unavailable) as refused:
+            kinds.send(kind, LETTER, target, HERE, time.time())
     for secret in ("wrong-secret", "tok2"):
         assert secret not in str(refused.value)
         assert secret not in repr(Target("x", secret, secret))
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "10.1.2.3", "192.168.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "2130706433"]
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "10.1.2.3",
+        "192.168.0.1",
+        "169.254.169.254",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+        "2130706433",
+    ],
 )
 def test_an_outlet_cannot_reach_into_the_network_of_the_node(host: str) -> None:
     with pytest.raises((Forbidden, Unavailable, Invalid)):
@@ -147,9 +160,24 @@ def test_a_private_address_may_be_allowed_and_a_redirect_is_not_followed() -> No
 @pytest.mark.parametrize(
     ("kind", "pasted", "address", "token"),
     [
-        ("dingtalk", "https://oapi.dingtalk.com/robot/send?access_token=abc", "https://oapi.dingtalk.com/robot/send", "abc"),
-        ("wecom", "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=k-1", "https://qyapi.weixin.qq.com/cgi-bin/webhook/send", "k-1"),
-        ("feishu", "https://open.feishu.cn/open-apis/bot/v2/hook/t-1", "https://open.feishu.cn/open-apis/bot/v2/hook", "t-1"),
+        (
+            "dingtalk",
+            "https://oapi.dingtalk.com/robot/send?access_token=abc",
+            "https://oapi.dingtalk.com/robot/send",
+            "abc",
+        ),
+        (
+            "wecom",
+            "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=k-1",
+            "https://qyapi.weixin.qq.com/cgi-bin/webhook/send",
+            "k-1",
+        ),
+        (
+            "feishu",
+            "https://open.feishu.cn/open-apis/bot/v2/hook/t-1",
+            "https://open.feishu.cn/open-apis/bot/v2/hook",
+            "t-1",
+        ),
         ("webhook", "https://example.com/a?b=c", "https://example.com/a?b=c", ""),
         ("email", "a@example.com，b@example.com", "a@example.com, b@example.com", ""),
     ],

@@ -36,7 +36,9 @@ def device(owner: Organisation) -> Device:
 @pytest.fixture
 def outlet(owner: Organisation) -> Outlet:
     sending._sent.clear()
-    return Outlet.objects.create(organisation=owner, name="群", kind="webhook", address="https://example.com/x", per_minute=2)
+    return Outlet.objects.create(
+        organisation=owner, name="群", kind="webhook", address="https://example.com/x", per_minute=2
+    )
 
 
 @pytest.fixture
@@ -92,7 +94,9 @@ def test_more_than_so_many_messages_a_minute_wait(device: Device, outlet: Outlet
     assert Delivery.objects.filter(done_at=None).count() == 1
 
 
-def test_what_is_not_taken_is_tried_again_and_given_up(device: Device, outlet: Outlet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_taken_is_tried_again_and_given_up(
+    device: Device, outlet: Outlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise Unavailable("The message was not taken: {reason}.", reason="HTTP 500")
 
@@ -120,18 +124,32 @@ def test_keys_are_entered_never_shown(owner: Organisation, letters: list[Letter]
     client = Client()
     client.force_login(person("li", owner))
     values = {
-        **{"name": "钉钉群", "kind": "dingtalk", "organisation": owner.pk, "language": "zh-hans", "per_minute": "20"},
-        **{"address": "https://oapi.dingtalk.com/robot/send?access_token=tok-9", "new_secret": "SEC-9", "enabled": "on"},
+        "name": "钉钉群",
+        "kind": "dingtalk",
+        "organisation": owner.pk,
+        "language": "zh-hans",
+        "per_minute": "20",
+        "address": "https://oapi.dingtalk.com/robot/send?access_token=tok-9",
+        "new_secret": "SEC-9",
+        "enabled": "on",
     }
     assert client.post("/data/outlets/new", values).status_code == 302
     made = Outlet.objects.get()
     assert (made.token, made.secret, made.address) == ("tok-9", "SEC-9", "https://oapi.dingtalk.com/robot/send")
-    pages = [f"/data/outlets/{made.pk}/", f"/data/outlets/{made.pk}/edit", f"/data/outlets/{made.pk}/?tab=changes", "/data/outlets/"]
+    pages = [
+        f"/data/outlets/{made.pk}/",
+        f"/data/outlets/{made.pk}/edit",
+        f"/data/outlets/{made.pk}/?tab=changes",
+        "/data/outlets/",
+    ]
     seen = "".join(client.get(page).content.decode() for page in pages)
     seen += "".join(f"{entry.before}{entry.after}" for entry in AuditEntry.objects.all())
     assert "tok-9" not in seen
     assert "SEC-9" not in seen
-    assert client.post(f"/data/outlets/{made.pk}/edit", {**values, "address": made.address, "new_secret": ""}).status_code == 302
+    assert (
+        client.post(f"/data/outlets/{made.pk}/edit", {**values, "address": made.address, "new_secret": ""}).status_code
+        == 302
+    )
     made.refresh_from_db()
     assert (made.token, made.secret) == ("tok-9", "SEC-9")
     assert client.post("/data/outlets/do/test", {"pk": made.pk}).status_code == 302

@@ -80,10 +80,10 @@ def build(rules: Iterable[RuleConfig]) -> Bank:
     rows: list[tuple[RuleConfig, Binding]] = [(rule, binding) for rule in rules for binding in rule.bindings]
     wanted: dict[int, int] = {}
     for rule, binding in rows:
-        for series in _inputs(binding):
-            wanted[series] = rule.org
+        for one in _inputs(binding):
+            wanted[one] = rule.org
     series = np.array(sorted(wanted), np.int64)
-    place = {int(one): index for index, one in enumerate(series)}
+    place = {one: index for index, one in enumerate(series.tolist())}
 
     touching: list[tuple[int, int]] = []
     several = np.zeros(len(rows), np.bool_)
@@ -129,7 +129,7 @@ def build(rules: Iterable[RuleConfig]) -> Bank:
         several=several,
         groups=[_group(text, at, rows, place) for text, at in by_formula.items()],
         series=series,
-        series_org=whole(wanted[int(one)] for one in series),
+        series_org=whole(wanted[one] for one in series.tolist()),
         first=np.searchsorted(pairs[:, 0], np.arange(len(series) + 1)),
         touched=pairs[:, 1],
     )

@@ -71,10 +71,14 @@ def bound(rule: AlarmRule, devices: Iterable[Device] | None = None) -> RuleConfi
         tags = Tag.objects.filter(device__in=part, key__in=keys).order_by()
         series |= {(device, key): pk for device, key, pk in tags.values_list("device", "key", "pk")}
     bindings = [one for device in chosen if (one := _binding(rule, device.pk, names, series)) is not None]
-    return RuleConfig(**{name: getattr(made, name) for name in made.__struct_fields__ if name != "bindings"}, bindings=bindings)
+    return RuleConfig(
+        **{name: getattr(made, name) for name in made.__struct_fields__ if name != "bindings"}, bindings=bindings
+    )
 
 
-def _binding(rule: AlarmRule, device: int, names: tuple[str, ...], series: dict[tuple[int, str], int]) -> Binding | None:
+def _binding(
+    rule: AlarmRule, device: int, names: tuple[str, ...], series: dict[tuple[int, str], int]
+) -> Binding | None:
     main = series.get((device, names[0] if names else rule.tag))
     others = [series.get((device, key)) if key else 0 for key in (_compared(rule), rule.gate_tag)]
     inputs = [series.get((device, key)) for key in names]
@@ -113,5 +117,3 @@ def forget(rows: Iterable[int]) -> None:
 def check_rule(rule: AlarmRule) -> None:
     """Raise :class:`Invalid` unless the rule can be evaluated."""
     configuration(rule)
-
-

@@ -124,9 +124,9 @@ class Evaluator:
         found = []
         bank, state = self.bank, self.state
         columns = (rows.tolist(), times.tolist(), active.tolist(), values.tolist(), gated.tolist())
-        for row, time, now, value, hidden in zip(*columns, strict=True):
+        for row, at, now, value, hidden in zip(*columns, strict=True):
             # A gap that ended before it was noticed, or a clock set back: an alarm never ends before it began.
-            time = max(time, int(state.changed[row]))
+            time = max(at, int(state.changed[row]))
             state.active[row], state.changed[row] = now, time
             rule, device, _, _ = bank.keys[row]
             found.append(

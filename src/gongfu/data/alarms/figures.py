@@ -77,7 +77,11 @@ def figures(found: QuerySet[Alarm], hours: int, operators: int = 1, now: dt.date
         flooded=round(100 * sum(1 for count in counts.values() if count > FLOOD) / number, 1),
         slices=slices,
         hours=[
-            (slices[first][0], sum(n for _, n in slices[first : first + 6]), max(n for _, n in slices[first : first + 6]))
+            (
+                slices[first][0],
+                sum(n for _, n in slices[first : first + 6]),
+                max(n for _, n in slices[first : first + 6]),
+            )
             for first in range(0, number, 6)
         ],
         actors=_actors(within, len(times)),

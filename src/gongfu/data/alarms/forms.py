@@ -41,7 +41,12 @@ class RuleForm(forms.ModelForm[AlarmRule]):
         if device is not None:
             names = compile_formula(rule.formula).names if kind == Kind.FORMULA.value else ()
             there = set(device.tags.values_list("key", flat=True))
-            for field, keys in (("tag", [rule.tag]), ("other", [rule.other]), ("gate_tag", [rule.gate_tag]), ("formula", names)):
+            for field, keys in (
+                ("tag", [rule.tag]),
+                ("other", [rule.other]),
+                ("gate_tag", [rule.gate_tag]),
+                ("formula", names),
+            ):
                 for key in keys:
                     if key and key not in there:
                         raise ValidationError({field: _("The device has no tag %(key)s.") % {"key": key}})

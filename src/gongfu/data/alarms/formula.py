@@ -118,7 +118,9 @@ def _compiled(node: ast.expr, text: str, names: dict[str, None], depth: int) -> 
             parts = [inner(part) for part in values]
             both = isinstance(joint, ast.And)
             return lambda columns: _joined([part(columns) != 0 for part in parts], both=both)
-        case ast.Compare(left=left, ops=operators, comparators=others) if all(type(o) in _COMPARISONS for o in operators):
+        case ast.Compare(left=left, ops=operators, comparators=others) if all(
+            type(o) in _COMPARISONS for o in operators
+        ):
             sides = [inner(left), *(inner(other) for other in others)]
             tests = [_COMPARISONS[type(operator)] for operator in operators]
             return lambda columns: _chained([side(columns) for side in sides], tests)

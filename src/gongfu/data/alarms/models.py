@@ -141,9 +141,7 @@ class Alarm(OwnedModel):
         OUT_OF_SERVICE = AlarmState.OUT_OF_SERVICE.value, _("Out of service")
         NORMAL = AlarmState.NORMAL.value, _("Normal")
 
-    rule = models.ForeignKey(
-        AlarmRule, models.SET_NULL, null=True, related_name="alarms", verbose_name=_("Alarm rule")
-    )
+    rule = models.ForeignKey(AlarmRule, models.SET_NULL, null=True, related_name="alarms", verbose_name=_("Alarm rule"))
     device = models.ForeignKey(Device, models.CASCADE, related_name="alarms", verbose_name=_("Device"))
     series = models.BigIntegerField(_("Tag"))
     name = models.CharField(_("Name"), max_length=80)
@@ -155,9 +153,7 @@ class Alarm(OwnedModel):
     raised_at = models.DateTimeField(_("Raised"), db_index=True)
     cleared_at = models.DateTimeField(_("Cleared"), null=True)
     acked_at = models.DateTimeField(_("Acknowledged at"), null=True)
-    acked_by = models.ForeignKey(
-        User, models.SET_NULL, null=True, related_name="+", verbose_name=_("Acknowledged by")
-    )
+    acked_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("Acknowledged by"))
     comment = models.CharField(_("Comment"), max_length=300, blank=True)
     latching = models.BooleanField(_("Latching"), default=False)
     group = models.CharField(_("First-out group"), max_length=40, blank=True)
@@ -165,7 +161,7 @@ class Alarm(OwnedModel):
     escalated = models.PositiveSmallIntegerField(_("Told"), default=0)
     """How many people or groups were told so far."""
 
-    objects = AlarmQuerySet.as_manager()
+    objects = AlarmQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         verbose_name = _("alarm")
@@ -288,7 +284,9 @@ class Duty(OwnedModel):
         _("Weekdays"), max_length=7, default="1234567", help_text=_("1 is Monday, 7 is Sunday.")
     )
     begins = models.TimeField(_("Begins at"), default=dt.time(0))
-    ends = models.TimeField(_("Ends at"), default=dt.time(0), help_text=_("Not later than the beginning: the next day."))
+    ends = models.TimeField(
+        _("Ends at"), default=dt.time(0), help_text=_("Not later than the beginning: the next day.")
+    )
 
     class Meta:
         verbose_name = _("on-call line")

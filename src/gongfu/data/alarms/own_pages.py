@@ -13,7 +13,6 @@ from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import get_language, ngettext
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from gongfu.data.alarms import figures, history, making, running, services
@@ -61,7 +60,12 @@ def limits_json(rules: list[AlarmRule]) -> str:
 def handle(request: HttpRequest, pk: int, what: str) -> HttpResponse:
     """Acknowledge, reset, shelve or note, from the page of an alarm."""
     user = accounts.user_of(request)
-    alarm = Alarm.objects.visible_to(user).select_related("organisation", "rule__organisation", "device").filter(pk=pk).first()
+    alarm = (
+        Alarm.objects.visible_to(user)
+        .select_related("organisation", "rule__organisation", "device")
+        .filter(pk=pk)
+        .first()
+    )
     if alarm is None:
         raise NotFound(mark("There is no alarm {pk}."), pk=pk)
     text = request.POST.get("text", "").replace("\0", "")

@@ -156,7 +156,10 @@ RULES: Resource[AlarmRule] = Resource(
                 *("kind", "limit", "text", "negated", "direction", "setpoint", "other", "window", "formula"),
                 *("deadband", "on_delay", "off_delay"),
             ],
-            _("Dead-band and delays keep a value that trembles at its limit from raising the same alarm again and again."),
+            _(
+                "Dead-band and delays keep a value that trembles at its limit from raising the same alarm again"
+                " and again."
+            ),
         ),
         Section(
             _("Suppression and life"),
@@ -234,7 +237,9 @@ OUTLETS: Resource[Outlet] = Resource(
     actions=[Action("test", _("Send a test message"), _test, audit=False)],
     permissions=Permissions(view=can_edit),
     api=False,
-    empty=_("Nobody is told of alarms yet. Add a mailbox or the robot of a group chat, then a line of the on-call list."),
+    empty=_(
+        "Nobody is told of alarms yet. Add a mailbox or the robot of a group chat, then a line of the on-call list."
+    ),
 )
 
 DUTIES: Resource[Duty] = Resource(

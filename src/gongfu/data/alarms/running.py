@@ -41,9 +41,7 @@ def start(user: User, rule: AlarmRule, days: int) -> Job:
 def work(progress: tasks.Progress, rule: dict[str, str | int | float | bool | None], days: int) -> None:
     """The job."""
     end = timezone.now()
-    found = history.trial(
-        AlarmRule(**rule), end - dt.timedelta(days=days), end, report=lambda percent: progress.report(percent)
-    )
+    found = history.trial(AlarmRule(**rule), end - dt.timedelta(days=days), end, report=progress.report)
     progress.result_file(_FILE).write_bytes(msgspec.json.encode(Kept(rule, days, found)))
 
 

@@ -75,9 +75,7 @@ def find_runs(bank: Bank, state: State, pairs: Pairs) -> Runs:
 
 
 def _begins(pairs: Pairs, at: Ints, cond: Flags, gated: Flags, order: int) -> _Begins:
-    return _Begins(
-        pairs.row[at], pairs.time[at], cond, pairs.value[at], gated, np.full(len(at), order, np.int64)
-    )
+    return _Begins(pairs.row[at], pairs.time[at], cond, pairs.value[at], gated, np.full(len(at), order, np.int64))
 
 
 def _ordered(parts: list[_Begins]) -> Runs:
@@ -110,7 +108,9 @@ def _opened(state: State, pairs: Pairs) -> Flags:
     return pairs.open & ~before
 
 
-def _marks(bank: Bank, state: State, pairs: Pairs, kind: np.ndarray[tuple[int], np.dtype[np.int8]]) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
+def _marks(
+    bank: Bank, state: State, pairs: Pairs, kind: np.ndarray[tuple[int], np.dtype[np.int8]]
+) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
     """+1 where the condition is true, -1 where it is false, 0 within the dead-band and where nothing can be said."""
     x, row = pairs.value, pairs.row
     limit, band = bank.limit[row], bank.deadband[row]
@@ -145,7 +145,7 @@ def _directed(bank: Bank, row: Ints, difference: Floats) -> Floats:
 def _moved(bank: Bank, state: State, pairs: Pairs, kind: np.ndarray[tuple[int], np.dtype[np.int8]]) -> Flags:
     """Readings that end a silence, or a standstill by more than the dead-band since the reading before."""
     usable = pairs.main & ~pairs.bad
-    moved = usable & (kind == CODES[Kind.NO_DATA])
+    moved: Flags = usable & (kind == CODES[Kind.NO_DATA])
     at = np.flatnonzero(usable & (kind == CODES[Kind.FROZEN]))
     if len(at):
         row, x = pairs.row[at], pairs.value[at]
@@ -176,7 +176,7 @@ def _rates(bank: Bank, state: State, row: Ints, time: Ints, x: Floats) -> Floats
     starts[first] = lone | (anchor // np.maximum(window[first], 1) != place[first])
     where = np.flatnonzero(starts)
     latest = np.cumsum(starts) - 1
-    base = (np.cumsum(starts) - starts)[first][segment]
+    base: Ints = (np.cumsum(starts) - starts)[first][segment]
     count = latest + 1 - base
     """How many windows of this row have begun in the batch."""
     earlier = where[np.maximum(latest - 1, 0)] if len(where) else np.zeros(len(row), np.int64)

@@ -60,7 +60,9 @@ def test(user: User, outlet: Outlet) -> str:
     if not can_edit.test(user, outlet):
         raise Forbidden(mark("You may not change outlets of {organisation}."), organisation=outlet.organisation)
     with translation.override(outlet.language):
-        letter = Letter(_("Gongfu: test message"), (_("Alarms of %(who)s will arrive here.") % {"who": outlet.organisation},))
+        letter = Letter(
+            _("Gongfu: test message"), (_("Alarms of %(who)s will arrive here.") % {"who": outlet.organisation},)
+        )
     problem = _try(outlet, letter)
     Outlet.objects.filter(pk=outlet.pk).update(problem=packed(problem) if problem else "")
     if problem is not None:
@@ -128,9 +130,7 @@ def _may_send(outlet: Outlet) -> bool:
 def _try(outlet: Outlet, letter: Letter) -> GongfuError | None:
     _sent.setdefault(outlet.pk, deque()).append(time.monotonic())
     try:
-        kinds.send(
-            outlet.kind, letter, Target(outlet.address, outlet.token, outlet.secret), settings(), time.time()
-        )
+        kinds.send(outlet.kind, letter, Target(outlet.address, outlet.token, outlet.secret), settings(), time.time())
     except GongfuError as error:
         return error
     return None

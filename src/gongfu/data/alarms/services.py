@@ -55,9 +55,12 @@ def _raise(rule: AlarmRule, one: Transition) -> None:
     there.exclude(state=Alarm.State.NORMAL).update(state=Alarm.State.NORMAL, active=False)
     shelved = Shelf.objects.filter(rule=rule, device=one.device, until__gt=timezone.now()).exists()
     state = rules.raised(shelved=shelved, out_of_service=not rule.in_service)
-    first = bool(rule.group) and not Alarm.objects.annunciated().filter(
-        organisation=rule.organisation_id, device=one.device, group=rule.group, active=True
-    ).exists()
+    first = (
+        bool(rule.group)
+        and not Alarm.objects.annunciated()
+        .filter(organisation=rule.organisation_id, device=one.device, group=rule.group, active=True)
+        .exists()
+    )
     made = Alarm.objects.create(
         organisation_id=rule.organisation_id,
         rule=rule,
@@ -95,7 +98,7 @@ def _clear(one: Transition) -> None:
 
 
 def acknowledge(user: User, alarm: Alarm, comment: str = "") -> None:
-    """Somebody took notice. Raises :class:`Forbidden`, and :class:`Conflict` when there is nothing to take notice of."""
+    """Somebody took notice. Raises :class:`Forbidden`, :class:`Conflict` when there is nothing to take notice of."""
     _require_operator(user, alarm)
     with transaction.atomic():
         fresh = _locked(alarm)
@@ -196,9 +199,7 @@ def note(user: User, alarm: Alarm, text: str) -> Note:
     _require_operator(user, alarm)
     if not text.strip():
         raise Invalid(mark("The note is empty."))
-    return Note.objects.create(
-        organisation=alarm.organisation, alarm=alarm, text=text.strip()[:500], created_by=user
-    )
+    return Note.objects.create(organisation=alarm.organisation, alarm=alarm, text=text.strip()[:500], created_by=user)
 
 
 def sweep(now: dt.datetime | None = None) -> None:

@@ -128,7 +128,9 @@ def read(data: bytes, bank: Bank, state: State, series: SeriesState, clock: int)
     state.since[waiting] = clock
 
 
-def _column(written: _Written, name: str, kind: np.dtype[np.generic], count: int) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
+def _column(
+    written: _Written, name: str, kind: np.dtype[np.generic], count: int
+) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
     found = np.frombuffer(written.columns.get(name, b""), kind)
     if len(found) != count:
         raise ValueError(f"column {name} has {len(found)} entries, not {count}")

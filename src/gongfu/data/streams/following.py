@@ -83,6 +83,7 @@ class Follower:
         self._remembered = 0.0
         self._dirty = False
         self._torn = False
+        self._writing: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
 
     async def begin(self, *, fresh: bool) -> None:
@@ -118,19 +119,16 @@ class Follower:
                     await self._work(taken)
                 if taken is None or taken.pending == 0:
                     await self._tick()
-                if self._dirty and time.monotonic() - self._remembered >= REMEMBER:
-                    await self._remember()
-            except (Unavailable, NatsError, OSError, TimeoutError) as error:
+                await self._remember_now_and_then()
+            except (Unavailable, NatsError, JetStreamError, OSError, TimeoutError) as error:
                 failures += 1
                 self._health.set("bus", False, str(error)[:300])
                 await _sleep(stopping, _RETRY[min(failures, len(_RETRY)) - 1])
         await waking
-        if self._torn:
-            return
-        try:
+        if self._writing is not None:
+            await self._writing
+        if not self._torn:
             await self._remember()
-        except (NatsError, OSError, TimeoutError) as error:
-            log.warning("state not remembered", reason=repr(error))
 
     async def _wake(self) -> None:
         await self._stopping.wait()
@@ -160,13 +158,26 @@ class Follower:
                 self._dirty = True
                 await self._publish(stage, outputs)
 
+    async def _remember_now_and_then(self) -> None:
+        """Write the states down beside the work; one after the other, as each includes the one before."""
+        if not self._dirty or time.monotonic() - self._remembered < REMEMBER:
+            return
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._remember())
+            self._remembered = time.monotonic()
+
     async def _remember(self) -> None:
-        for stage in self._stages:
-            await self._memory.save(stage.name, stage.state(self._clock.now()))
-        if self._taken is not None:
-            await self._consumer.acknowledge(self._taken)
-            self._taken = None
-        self._dirty, self._remembered = False, time.monotonic()
+        # Taken together, before anything is awaited: the state is that of exactly these messages.
+        states = [(stage.name, stage.state(self._clock.now())) for stage in self._stages]
+        taken, self._taken, self._dirty = self._taken, None, False
+        try:
+            for name, state in states:
+                await self._memory.save(name, state)
+            if taken is not None:
+                await self._consumer.acknowledge(taken)
+        except (NatsError, JetStreamError, OSError, TimeoutError) as error:
+            log.warning("state not remembered", reason=repr(error))
+            self._dirty = True
 
     async def _publish(self, stage: Stage, outputs: list[Output]) -> None:
         """Return when the bus has them all: a bus that does not take them is waited for, since nothing may be lost."""
@@ -221,7 +232,7 @@ def join(messages: Sequence[Message]) -> Batch:
     )
 
 
-def _joined(columns: list[np.ndarray], kind: type[np.generic]) -> np.ndarray:  # type: ignore[type-arg]
+def _joined(columns: list[np.ndarray], kind: type[np.generic]) -> np.ndarray:
     return np.concatenate(columns).astype(kind, copy=False) if columns else np.zeros(0, kind)
 
 

@@ -1,8 +1,8 @@
 """The custom robot of a DingTalk group (钉钉自定义机器人), secured by signature (加签).
 
-Source: open.dingtalk.com, 自定义机器人接入, 自定义机器人安全设置: ``sign`` is the Base64 of HmacSHA256, with the secret as
-its key, over ``timestamp`` in milliseconds, a newline and the secret; both go into the query. At most 20 messages a
-minute.
+Source: open.dingtalk.com, 自定义机器人接入, 自定义机器人安全设置: ``sign`` is the Base64 of HmacSHA256, with
+the secret as its key, over ``timestamp`` in milliseconds, a newline and the secret; both go into the query. At most 20
+messages a minute.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def receivers_of(address: str) -> list[str]:
     found = [part.strip() for part in address.replace("，", ",").replace(";", ",").split(",") if part.strip()]
     for one in found:
         name, at, domain = one.rpartition("@")
-        if not (at and name and domain) or any(letter.isspace() or letter in "<>\"," for letter in one):
+        if not (at and name and domain) or any(letter.isspace() or letter in '<>",' for letter in one):
             raise Invalid(mark("{address} is no e-mail address."), address=one[:80])
     if not found:
         raise Invalid(mark("There is no e-mail address."))
