@@ -36,7 +36,7 @@ def filled(node: rig.Node) -> Iterator[StoreClient]:
         )
     store.command("INSERT INTO readings SELECT 2, 1, toDateTime64('2026-10-20 00:00:00', 6, 'UTC'), -1, 0, now()")
     store.command(
-        "INSERT INTO latest VALUES (1, 1, '2026-10-20 10:00:00', 7, '', 1), (1, 4, '2026-10-20', nan, 'RUN', 0)"
+        "INSERT INTO latest VALUES (1, 1, '2026-10-20 10:00:00', 7, '', 1, 0), (1, 4, '2026-10-20', nan, 'RUN', 0, 0)"
     )
     store.command(
         "INSERT INTO events SELECT 1, 9, toDateTime64('2026-10-20 00:00:00', 6, 'UTC') + toIntervalSecond(number),"
@@ -122,7 +122,7 @@ def test_rates_name_only_who_speaks(filled: StoreClient) -> None:
 
 
 def test_ten_thousand_last_values_are_one_question(filled: StoreClient) -> None:
-    filled.command("INSERT INTO latest SELECT 3, number, now64(6), number, '', 0 FROM numbers(10000)")
+    filled.command("INSERT INTO latest SELECT 3, number, now64(6), number, '', 0, 0 FROM numbers(10000)")
     assert len(services.last_values([3], range(10_000), store=filled)) == 10_000
 
 

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from gongfu.data.telemetry import batch
+from gongfu.data.telemetry import batch, roller
 from gongfu.data.telemetry.consume import Consumer
+from gongfu.data.telemetry.dirt import Dirt
 from gongfu.data.telemetry.recorder import Lane
+from gongfu.data.telemetry.roller import Roller
 from gongfu.data.telemetry.schema import migrate
 from gongfu.data.telemetry.store.embedded import EmbeddedEngine
 from gongfu.data.telemetry.store.engine import Engine
@@ -27,8 +29,11 @@ def main(settings: Settings) -> None:
         engine, other = await asyncio.to_thread(_open, settings)
         try:
             health.set("store", True)
-            async with ops.serve(ops.app(health, other), sock), _lanes(settings, engine, health) as lanes:
-                await asyncio.gather(*(lane.run(stopping) for lane in lanes))
+            dirt = await asyncio.to_thread(Dirt, engine)
+            async with ops.serve(ops.app(health, other), sock), _lanes(settings, engine, health, dirt) as lanes:
+                await asyncio.gather(
+                    *(lane.run(stopping) for lane in lanes), roller.run(Roller(engine, dirt), stopping)
+                )
         finally:
             await asyncio.to_thread(engine.close)
 
@@ -49,7 +54,7 @@ def _open(settings: Settings) -> tuple[Engine, ops.App | None]:
 
 
 @contextlib.asynccontextmanager
-async def _lanes(settings: Settings, engine: Engine, health: ops.Health) -> AsyncIterator[list[Lane]]:
+async def _lanes(settings: Settings, engine: Engine, health: ops.Health, dirt: Dirt) -> AsyncIterator[list[Lane]]:
     consumers: list[Consumer] = []
 
     async def lost() -> None:
@@ -66,8 +71,8 @@ async def _lanes(settings: Settings, engine: Engine, health: ops.Health) -> Asyn
         events = Consumer(client, bus.EVENTS, bus.RECORDER)
         consumers += [readings, events]
         yield [
-            Lane("readings", readings, engine, batch.readings, health),
-            Lane("events", events, engine, batch.happenings, health),
+            Lane("readings", readings, engine, batch.readings, health, dirt),
+            Lane("events", events, engine, batch.happenings, health, dirt),
         ]
         for consumer in consumers:
             await consumer.stop()

@@ -47,6 +47,18 @@ _WRITER: Final[dict[str, str | int]] = {
     "max_partitions_per_insert_block": 0,
     "date_time_input_format": "best_effort",
 }
+# Of work that may wait: it takes one thread of those that readers have.
+BACKGROUND: Final[dict[str, str | int]] = {
+    "max_threads": 1,
+    "max_insert_threads": 1,
+    "max_memory_usage": 500_000_000,
+    "max_bytes_before_external_group_by": 250_000_000,
+    "max_bytes_before_external_sort": 250_000_000,
+    "max_partitions_per_insert_block": 0,
+    "do_not_merge_across_partitions_select_final": 1,
+    "function_range_max_elements_in_block": 1_000_000_000,
+    "mutations_sync": 2,
+}
 
 
 def literal(value: str) -> str:
@@ -105,6 +117,10 @@ class EmbeddedEngine:
         """See :class:`Engine`."""
         with self._writing:
             return _query(self._writer, sql).decode().split("\n", 1)[0].split("\t", 1)[0]
+
+    def background(self, sql: str) -> str:
+        """See :class:`Engine`."""
+        return self.query(sql, "TSVRaw", settings=BACKGROUND).decode().split("\n", 1)[0].split("\t", 1)[0]
 
     def query(
         self,
