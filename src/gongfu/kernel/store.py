@@ -31,7 +31,7 @@ USER: Final = "gongfu"
 # fmt: off
 TABLES: Final = (
     "readings", "texts", "latest", "events", "identifiers", "arrays", "series", "rollups", "durations", "poison",
-    "dirty",
+    "dirty", "readings_cold",
 )
 # fmt: on
 """Tables that hold rows of organisations, each with a column ``org``."""

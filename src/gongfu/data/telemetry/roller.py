@@ -7,27 +7,21 @@ Every pass takes the same care of a correction of last year as of the last minut
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter
 
 from gongfu.data.telemetry import rollup_sql as sql
 from gongfu.data.telemetry.dirt import Dirt
 from gongfu.data.telemetry.rollup_sql import DAY, HOUR, MINUTE, SECOND, Window
 from gongfu.data.telemetry.store.engine import Engine, StoreFailure
 
-PAUSE: Final = 15.0
-"""Seconds between two passes."""
 MOST_ROWS: Final = 2_000_000
 """Readings one statement may take into memory."""
-PASSES: Final = Histogram("gongfu_recorder_rollup_seconds", "Time of one pass over what roll-ups lack")
-BEHIND: Final = Gauge("gongfu_recorder_rollup_lag_seconds", "Age of the last minute that roll-ups know")
 FAILED: Final = Counter("gongfu_recorder_rollup_failures_total", "Windows whose roll-ups could not be computed")
 
 log = structlog.get_logger(__name__)
@@ -65,14 +59,17 @@ class Roller:
         """What to compute, with what the series says of itself."""
         self._engine.background("TRUNCATE TABLE rolling")
         hold = f"if(s.hold > 0, s.hold, {sql.HOLD})"
+        # Readings beyond their retention are gone or going: what was computed from them must stay.
+        since = f"greatest(d.lo, if(s.keep_raw > 0, {end} - s.keep_raw * {DAY}, 0))"
         self._engine.background(
             "INSERT INTO rolling (org, series, text, lo, hi, hold, states, fine)"
-            f" SELECT d.org, d.series, d.text, d.lo, least({end}, intDiv(d.hi + toInt64(ceil({hold})) + 59, 60) * 60),"
+            f" SELECT d.org, d.series, d.text, {since},"
+            f" least({end}, intDiv(d.hi + toInt64(ceil({hold})) + 59, 60) * 60),"
             f" toInt64({hold} * 1000000), d.text OR s.kind IN ('state', 'boolean'),"
             f" s.interval > 0 AND s.interval < {sql.FINE}"
             f" FROM (SELECT org, series, text, lo, max(hi) AS hi FROM dirty WHERE generation <= {generation}"
             f" AND lo < {end} GROUP BY org, series, text, lo) AS d"
-            " LEFT ANY JOIN (SELECT org, series, hold, kind, interval FROM series FINAL) AS s"
+            " LEFT ANY JOIN (SELECT org, series, hold, kind, interval, keep_raw FROM series FINAL) AS s"
             " ON d.org = s.org AND d.series = s.series"
         )
 
@@ -159,20 +156,3 @@ class Roller:
         )
         for one in filter(None, found.split(",")):
             self._engine.background(f"ALTER TABLE dirty DROP PARTITION {int(one)}")
-
-
-async def run(roller: Roller, stopping: asyncio.Event, pause: float = PAUSE) -> None:
-    """Pass after pass until ``stopping``; one that fails is told and made again."""
-    last = time.time()
-    while not stopping.is_set():
-        began = time.time()
-        try:
-            with PASSES.time():
-                await asyncio.to_thread(roller.roll)
-            last = began // MINUTE * MINUTE
-        except StoreFailure as error:
-            FAILED.inc()
-            log.warning("roll-ups wait", reason=str(error)[:300])
-        BEHIND.set(max(0.0, time.time() - last))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), pause)

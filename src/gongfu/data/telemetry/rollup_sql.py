@@ -84,9 +84,11 @@ def numbers(step: int, window: Window) -> str:
     us = step * _MICRO
     chosen = "text = 0" if step != SECOND else "text = 0 AND fine = 1"
     buckets = (
-        f"SELECT org, series, from_us, to_us, hold_us, intDiv(t, {us}) AS b, count() AS n, countIf(isFinite(x)) AS good, minIf(x, isFinite(x)) AS least_x,"
+        f"SELECT org, series, from_us, to_us, hold_us, intDiv(t, {us}) AS b, count() AS n,"
+        " countIf(isFinite(x)) AS good, minIf(x, isFinite(x)) AS least_x,"
         " maxIf(x, isFinite(x)) AS greatest_x, sumIf(x, isFinite(x)) AS total_x, minIf(t, isFinite(x)) AS first_t,"
-        " argMinIf(x, t, isFinite(x)) AS first_x, maxIf(t, isFinite(x)) AS last_t, argMaxIf(x, t, isFinite(x)) AS last_x,"
+        " argMinIf(x, t, isFinite(x)) AS first_x, maxIf(t, isFinite(x)) AS last_t,"
+        " argMaxIf(x, t, isFinite(x)) AS last_x,"
         " max(q) AS worst, arraySort(groupArray((t, x))) AS points FROM ("
         + _raw(window, "readings", "if(r.quality < 2 AND isFinite(r.value), r.value, nan) AS x, r.quality AS q", chosen)
         + ") GROUP BY org, series, from_us, to_us, hold_us, b"

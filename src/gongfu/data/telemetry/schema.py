@@ -57,6 +57,14 @@ TEXTS = Table(
     version="arrived",
     partition="toYYYYMM(ts)",
 )
+COLD_READINGS = Table(
+    "readings_cold",
+    READINGS.columns,
+    key=READINGS.key,
+    version=READINGS.version,
+    partition=READINGS.partition,
+)
+"""Months that :mod:`.cold` took out of ``readings``: Parquet files behind the embedded engine, empty on a server."""
 LATEST = Table(
     "latest",
     (
@@ -202,7 +210,20 @@ DIRTY = Table(
     partition="generation",
 )
 """Where readings arrived that no roll-up knows yet; a generation is dropped once it is rolled up."""
-TABLES = (READINGS, TEXTS, LATEST, EVENTS, IDENTIFIERS, ARRAYS, SERIES, ROLLUPS, DURATIONS, POISON, DIRTY)
+TABLES = (
+    READINGS,
+    TEXTS,
+    LATEST,
+    EVENTS,
+    IDENTIFIERS,
+    ARRAYS,
+    SERIES,
+    ROLLUPS,
+    DURATIONS,
+    POISON,
+    DIRTY,
+    COLD_READINGS,
+)
 """What a tenant may read, each row of which names its owner in ``org``; ``kernel.store.TABLES`` has their names."""
 
 ROLLING = Table(
@@ -247,7 +268,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     (f"DROP TABLE IF EXISTS `{IDENTIFIERS.name}`", IDENTIFIERS.ddl()),
     (
         "ALTER TABLE latest ADD COLUMN IF NOT EXISTS `length` UInt32",
-        *(table.ddl() for table in (ARRAYS, SERIES, ROLLUPS, DURATIONS, POISON, DIRTY, *OWN)),
+        *(table.ddl() for table in (ARRAYS, SERIES, ROLLUPS, DURATIONS, POISON, DIRTY, COLD_READINGS, *OWN)),
         # What is there already is rolled up in the background, one range for each series.
         "INSERT INTO dirty SELECT 0, org, series, 0, intDiv(toUnixTimestamp(min(ts)), 60) * 60,"
         " toUnixTimestamp(max(ts)) + 1 FROM readings WHERE ts < '2106-01-01' GROUP BY org, series",
