@@ -78,18 +78,26 @@ class Roller:
         longest = int(self._engine.background(f"SELECT max(hold) FROM rolling WHERE {held}"))
         if not longest:
             return
-        days = self._engine.background(
-            "SELECT arrayStringConcat(arrayMap(x -> toString(x), arraySort(groupUniqArray(day))), ',') FROM ("
-            f"SELECT arrayJoin(range(intDiv(lo, {DAY}), intDiv(hi - 1, {DAY}) + 1)) AS day FROM rolling"
-            f" WHERE {held} AND hi > lo)"
-        )
-        for day in filter(None, days.split(",")):
-            yield from self._split(Window(int(day) * DAY, (int(day) + 1) * DAY, longest, short))
+        first, last = self._engine.background(
+            f"SELECT concat(toString(min(lo)), ',', toString(max(hi))) FROM rolling WHERE {held} AND hi > lo"
+        ).split(",")
+        if int(last) > int(first):
+            yield from self._split(Window(int(first) // DAY * DAY, -(-int(last) // DAY) * DAY, longest, short))
 
     def _split(self, window: Window) -> Iterator[Window]:
         """Parts of ``window`` that one statement can take; none where nothing is to do."""
-        chosen = sql.overlap(window)
-        if self._engine.background(f"SELECT count() FROM rolling WHERE {chosen}") == "0":
+        chosen, length = sql.overlap(window), window.end - window.start
+        # A statement takes one range for each series. Where that would be mostly what nobody asked for, it is split.
+        ranged, asked = self._engine.background(
+            "SELECT concat(toString(sum(range_end - range_start)), ',', toString(sum(asked))) FROM ("
+            f"SELECT least(max(hi), {window.end}) AS range_end, greatest(min(lo), {window.start}) AS range_start,"
+            f" sum(least(hi, {window.end}) - greatest(lo, {window.start})) AS asked FROM rolling WHERE {chosen}"
+            " GROUP BY org, series, text)"
+        ).split(",")
+        if asked == "0":
+            return
+        if length > DAY and int(ranged) > 2 * int(asked) + 2 * HOUR:
+            yield from self._halves(window)
             return
         span = (
             f"ts >= fromUnixTimestamp64Micro({max(0, window.start * 1_000_000 - window.longest)}, 'UTC')"
@@ -99,12 +107,18 @@ class Roller:
         rows = max(
             int(self._engine.background(f"SELECT count() FROM {table} WHERE {span}")) for table in ("readings", "texts")
         )
-        if rows <= self._most or window.end - window.start <= MINUTE:
+        # A bucket in which a value is only held is work too.
+        rows = max(rows, int(ranged) // sql.MINUTE // 20)
+        if rows <= self._most or length <= MINUTE:
             shares = max(1, -(-rows // self._most))
             for share in range(shares):
                 yield replace(window, share=share, shares=shares)
             return
-        unit = HOUR if window.end - window.start >= 2 * HOUR else MINUTE
+        yield from self._halves(window)
+
+    def _halves(self, window: Window) -> Iterator[Window]:
+        length = window.end - window.start
+        unit = DAY if length >= 2 * DAY else HOUR if length >= 2 * HOUR else MINUTE
         middle = (window.start + window.end) // 2 // unit * unit
         yield from self._split(replace(window, end=middle))
         yield from self._split(replace(window, start=middle))
