@@ -129,7 +129,7 @@ SERIES = Table(
         Column("keep_rollups", "UInt32"),
         Column("interval", "Float64"),  # seconds between two readings, as configured
         Column("hold", "Float64"),  # seconds of silence after which a value no longer counts as held
-        Column("states", "Map(String, String)"),  # code → name
+        Column("states", "Map(String, String)"),  # code → key of the state in the model
         Column("gone", "UInt8"),  # the tag was deleted; its readings are still there
         Column("at", "DateTime64(3, 'UTC')"),
     ),
