@@ -40,9 +40,9 @@ _DAY = 86_400
 
 
 def run(quick: bool) -> harness.Result:
-    """Measure; ``quick`` takes ten million readings and few questions."""
+    """Measure; ``quick`` takes one million readings and few questions."""
     started = time.perf_counter()
-    readings = int(os.environ.get("GONGFU_BENCH_READINGS") or (10_000_000 if quick else 200_000_000))
+    readings = int(os.environ.get("GONGFU_BENCH_READINGS") or (1_000_000 if quick else 200_000_000))
     asked = 20 if quick else 200
     kept = os.environ.get("GONGFU_BENCH_FOLDER")
     folder = Path(kept or tempfile.mkdtemp(prefix="gongfu-bench-"))

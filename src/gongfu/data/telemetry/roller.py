@@ -20,7 +20,7 @@ from gongfu.data.telemetry.dirt import OUTSIDE, Dirt
 from gongfu.data.telemetry.rollup_sql import DAY, HOUR, MINUTE, SECOND, Window
 from gongfu.data.telemetry.store.engine import Engine, StoreFailure
 
-MOST_ROWS: Final = 2_000_000
+MOST_ROWS: Final = 1_000_000
 """Readings one statement may take into memory."""
 FAILED: Final = Counter("gongfu_recorder_rollup_failures_total", "Windows whose roll-ups could not be computed")
 
@@ -112,8 +112,8 @@ class Roller:
         rows = max(
             int(self._engine.background(f"SELECT count() FROM {table} WHERE {span}")) for table in ("readings", "texts")
         )
-        # A bucket in which a value is only held is work too.
-        rows = max(rows, int(ranged) // sql.MINUTE // 20)
+        # A bucket in which a value is only held is work too, though less than one of readings.
+        rows += min(int(ranged) // MINUTE, rows * (window.longest // (MINUTE * 1_000_000))) // 8
         if rows <= self._most or length <= MINUTE:
             shares = max(1, -(-rows // self._most))
             for share in range(shares):
