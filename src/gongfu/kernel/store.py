@@ -28,7 +28,12 @@ from gongfu.kernel.settings import Settings, settings
 
 DATABASE: Final = "gongfu"
 USER: Final = "gongfu"
-TABLES: Final = ("readings", "texts", "latest", "events", "identifiers")
+# fmt: off
+TABLES: Final = (
+    "readings", "texts", "latest", "events", "identifiers", "arrays", "series", "rollups", "durations", "poison",
+    "dirty", "readings_cold",
+)
+# fmt: on
 """Tables that hold rows of organisations, each with a column ``org``."""
 ANSWERED: Final = frozenset({36, 41, 42, 43, 46, 47, 53, 60, 62, 115, 164, 456, 457, 497})
 """ClickHouse error codes that blame the query, not the store."""

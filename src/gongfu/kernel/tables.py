@@ -19,7 +19,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. ``version`` is the column that decides which of two rows with one ``key`` stays.
+    """One table. ``version`` is the column that decides which of two rows with one ``key`` stays; empty: the later.
 
     ``indexes`` are further ones, each as ``name expression TYPE …``; ``settings`` of the engine, as ``name = value``.
     """
@@ -39,6 +39,7 @@ class Table:
         partition = f" PARTITION BY {self.partition}" if self.partition else ""
         return (
             f"CREATE TABLE IF NOT EXISTS `{self.name}` ({parts})"
-            f" ENGINE = ReplacingMergeTree(`{self.version}`){partition} ORDER BY ({', '.join(self.key)})"
+            f" ENGINE = ReplacingMergeTree({f'`{self.version}`' if self.version else ''}){partition}"
+            f" ORDER BY ({', '.join(self.key)})"
             f" SETTINGS {', '.join(('fsync_after_insert = 1', *self.settings))}"
         )
