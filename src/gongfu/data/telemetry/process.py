@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
-from gongfu.data.telemetry import batch
+from gongfu.data.telemetry import batch, views
 from gongfu.data.telemetry.consume import Consumer
 from gongfu.data.telemetry.recorder import Lane
-from gongfu.data.telemetry.schema import migrate
+from gongfu.data.telemetry.schema import DATABASE, migrate
 from gongfu.data.telemetry.store.embedded import EmbeddedEngine
 from gongfu.data.telemetry.store.engine import Engine
 from gongfu.data.telemetry.store.http import StoreApp
@@ -45,6 +46,7 @@ def _open(settings: Settings) -> tuple[Engine, ops.App | None]:
         embedded = EmbeddedEngine(settings.path("telemetry"))
         engine, app = embedded, StoreApp(embedded, secret(settings.home, "store-internal")).app()
     migrate(engine)
+    views.make(engine, urlsplit(settings.store_url).path.strip("/") or DATABASE)
     return engine, app
 
 

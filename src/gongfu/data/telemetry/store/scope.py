@@ -17,8 +17,10 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from gongfu.data.telemetry.schema import DATABASE, TABLES
+from gongfu.data.telemetry.views import CATALOGUE
 from gongfu.kernel.errors import Forbidden, Invalid
 from gongfu.kernel.i18n import mark
+from gongfu.kernel.tables import OWNED
 
 
 class Asks(Protocol):
@@ -28,8 +30,22 @@ class Asks(Protocol):
         """The result of ``sql``."""
 
 
-SYSTEM_TABLES: Final = frozenset({"system.one", "system.numbers", "system.numbers_mt", "system.settings"})
+SYSTEM_TABLES: Final = frozenset(
+    f"system.{name}"
+    for name in (
+        *("one", "numbers", "numbers_mt", "zeros", "settings", "functions", "data_type_families", "table_engines"),
+        *("formats", "time_zones", "keywords"),
+    )
+)
 """What clients ask before they start, and nothing that tells of other people's data or queries."""
+OPEN: Final = frozenset((*(table.name for table in TABLES), *OWNED, *CATALOGUE.values()))
+"""Tables and views of :data:`DATABASE` that a reader may name."""
+_BEHIND_VIEWS: Final = {
+    "system.tables": f"database = '{DATABASE}'",
+    "system.columns": f"database = '{DATABASE}'",
+    "system.databases": f"name = '{DATABASE}'",
+}
+"""What the catalogue's views read; a reader who came past the gate would still see no more than this."""
 REMEMBERED: Final = 256
 """Accepted texts kept: the console asks the same few with other parameters."""
 TABLE_FUNCTIONS: Final = frozenset({"numbers", "numbers_mt", "generate_series", "generateSeries", "values"})
@@ -41,7 +57,7 @@ _CATEGORIES: Final = (
     "Time Window", "Tuple", "Type Conversion", "URL", "UUID", "Window Functions",
 )
 _FUNCTIONS: Final = frozenset((
-    "lambda", "version", "timezone", "toTypeName", "transform", "identity", "ignore", "materialize", "bar",
+    "lambda", "version", "revision", "timezone", "toTypeName", "transform", "identity", "ignore", "materialize", "bar",
     "formatReadableQuantity", "formatReadableSize", "formatReadableDecimalSize", "formatReadableTimeDelta",
     "runningDifference", "rowNumberInAllBlocks", "rowNumberInBlock", "finalizeAggregation", "currentDatabase",
     "row_number", "rank", "dense_rank", "ntile", "lag", "lead", "lagInFrame", "leadInFrame", "first_value",
@@ -155,8 +171,8 @@ class Gate:
 def hidden(engine: Asks) -> dict[str, str]:
     """Filters that empty every table a scoped reader has no business with, a second line behind the gate."""
     names = engine.query("SELECT concat(database, '.', name) FROM system.tables", "TSVRaw").decode().splitlines()
-    open_tables = SYSTEM_TABLES | {f"{DATABASE}.{table.name}" for table in TABLES}
-    return {name: "0" for name in names if name not in open_tables}
+    open_tables = SYSTEM_TABLES | {f"{DATABASE}.{name}" for name in OPEN}
+    return {name: _BEHIND_VIEWS.get(name, "0") for name in names if name not in open_tables}
 
 
 def escape_parameter(value: str) -> str:
@@ -165,8 +181,7 @@ def escape_parameter(value: str) -> str:
 
 
 def _check_table(name: str, named: set[str]) -> None:
-    tables = {table.name for table in TABLES}
-    if name in named or name in tables or name in SYSTEM_TABLES or name.removeprefix(f"{DATABASE}.") in tables:
+    if name in named or name in OPEN or name in SYSTEM_TABLES or name.removeprefix(f"{DATABASE}.") in OPEN:
         return
     raise Refused(mark("The table {name} cannot be read here."), name=name)
 
