@@ -16,6 +16,19 @@ OWNED: Final[Mapping[str, str]] = {
     "latest": "org",
     "events": "org",
     "identifiers": "org",
+    "arrays": "org",
+    "series": "org",
+    "rollups": "org",
+    "durations": "org",
+    "poison": "org",
+    "dirty": "org",
+    # views, see gongfu.data.telemetry.views
+    "points": "org",
+    "text_points": "org",
+    "last_points": "org",
+    "minutes": "org",
+    "hours": "org",
+    "days": "org",
 }
 """Tables and views that hold rows of organisations, each with the column that names the owner.
 
@@ -34,7 +47,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. ``version`` is the column that decides which of two rows with one ``key`` stays.
+    """One table. ``version`` is the column that decides which of two rows with one ``key`` stays; empty: the later.
 
     ``indexes`` are further ones, each as ``name expression TYPE …``; ``settings`` of the engine, as ``name = value``.
     """
@@ -54,7 +67,8 @@ class Table:
         partition = f" PARTITION BY {self.partition}" if self.partition else ""
         return (
             f"CREATE TABLE IF NOT EXISTS `{self.name}` ({parts})"
-            f" ENGINE = ReplacingMergeTree(`{self.version}`){partition} ORDER BY ({', '.join(self.key)})"
+            f" ENGINE = ReplacingMergeTree({f'`{self.version}`' if self.version else ''}){partition}"
+            f" ORDER BY ({', '.join(self.key)})"
             f" SETTINGS {', '.join(('fsync_after_insert = 1', *self.settings))}"
         )
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DATABASE = "gongfu"
 """Database of the embedded store, and of a server whose address names none."""
 
-VERSION = 3
+VERSION = 4
 """Version of the tables below; raised together with a step in :data:`STEPS`."""
 
 
@@ -84,14 +84,174 @@ EVENTS = Table(
     version="arrived",
     partition="toYear(ts)",
 )
-TABLES = (READINGS, TEXTS, LATEST, EVENTS, IDENTIFIERS)
+ARRAYS = Table(
+    "arrays",
+    (
+        Column("org", "UInt32"),
+        Column("series", "UInt32"),
+        _TIME,  # of the first element
+        Column("values", "Array(Float64)", "ZSTD"),
+        Column("rate", "Float64"),  # elements a second; 0: they are no samples in time
+        Column("quality", "UInt8"),
+        _ARRIVED,
+    ),
+    key=("org", "series", "ts"),
+    version="arrived",
+    partition="toYYYYMM(ts)",
+)
+SERIES = Table(
+    "series",
+    (
+        Column("org", "UInt32"),
+        Column("series", "UInt32"),
+        Column("device", "UInt32"),
+        Column("device_key", "LowCardinality(String)"),
+        Column("tag_key", "LowCardinality(String)"),
+        Column("name", "String"),
+        Column("kind", "LowCardinality(String)"),  # number, boolean, text, state, array
+        Column("unit", "LowCardinality(String)"),
+        Column("model", "LowCardinality(String)"),  # information model of the device
+        Column("role", "LowCardinality(String)"),
+        Column("owner", "LowCardinality(String)"),  # code of the organisation
+        Column("sensitivity", "LowCardinality(String)"),  # general, important, core
+        Column("retention", "LowCardinality(String)"),  # name of the class; the days follow
+        Column("keep_raw", "UInt32"),  # days; 0: for ever
+        Column("keep_rollups", "UInt32"),
+        Column("interval", "Float64"),  # seconds between two readings, as configured
+        Column("hold", "Float64"),  # seconds of silence after which a value no longer counts as held
+        Column("states", "Map(String, String)"),  # code → name
+        Column("gone", "UInt8"),  # the tag was deleted; its readings are still there
+        Column("at", "DateTime64(3, 'UTC')"),
+    ),
+    key=("org", "series"),
+    version="at",
+)
+_STEP = Column("step", "UInt32")  # seconds: 1, 60, 3600, 86400
+_START = Column("start", "DateTime('UTC')", "DoubleDelta, ZSTD")
+# Of two rows with one key the one inserted later stays: what is computed later knows more, whatever a clock says.
+_BY_STEP = "(step, if(step < 3600, toYYYYMM(start), toYear(start)))"
+ROLLUPS = Table(
+    "rollups",
+    (
+        Column("org", "UInt32"),
+        Column("series", "UInt32"),
+        _STEP,
+        _START,
+        Column("n", "UInt32", "ZSTD"),  # readings
+        Column("good", "UInt32", "ZSTD"),  # those with a value to reckon with: finite, not bad
+        Column("least", "Float64", "ZSTD"),
+        Column("greatest", "Float64", "ZSTD"),
+        Column("total", "Float64", "ZSTD"),  # sum of the good ones: total / good is the mean
+        Column("first_at", "DateTime64(6, 'UTC')", "DoubleDelta, ZSTD"),
+        Column("first", "Float64", "ZSTD"),
+        Column("last_at", "DateTime64(6, 'UTC')", "DoubleDelta, ZSTD"),
+        Column("last", "Float64", "ZSTD"),
+        Column("area", "Float64", "ZSTD"),  # integral of the held value over time, in seconds
+        Column("held", "Float64", "ZSTD"),  # seconds with a value: area / held is the time-weighted mean
+        Column("worst", "UInt8"),  # quality
+    ),
+    key=("org", "series", "step", "start"),
+    version="",
+    partition=_BY_STEP,
+)
+DURATIONS = Table(
+    "durations",
+    (
+        Column("org", "UInt32"),
+        Column("series", "UInt32"),
+        _STEP,
+        _START,
+        Column("states", "Map(String, Float64)", "ZSTD"),  # code or text → seconds
+    ),
+    key=("org", "series", "step", "start"),
+    version="",
+    partition=_BY_STEP,
+)
+POISON = Table(
+    "poison",
+    (
+        Column("org", "UInt32"),  # as the subject says
+        Column("id", "UInt64"),  # hash of stream, subject and data
+        Column("stream", "LowCardinality(String)"),
+        Column("subject", "String"),
+        Column("reason", "LowCardinality(String)"),
+        Column("detail", "String"),
+        Column("size", "UInt32"),
+        Column("data", "String", "ZSTD"),
+        Column("state", "LowCardinality(String)"),  # parked, replayed, dropped
+        Column("times", "UInt32"),  # how often it was replayed
+        Column("first_at", "DateTime('UTC')"),
+        Column("at", "DateTime64(3, 'UTC')"),
+    ),
+    key=("org", "id"),
+    version="at",
+)
+TABLES = (READINGS, TEXTS, LATEST, EVENTS, IDENTIFIERS, ARRAYS, SERIES, ROLLUPS, DURATIONS, POISON)
 """What a tenant may read, each row of which names its owner in ``org``; ``kernel.store.TABLES`` has their names."""
+
+DIRTY = Table(
+    "dirty",
+    (
+        Column("generation", "UInt32"),
+        Column("org", "UInt32"),
+        Column("series", "UInt32"),
+        Column("text", "UInt8"),
+        Column("lo", "UInt32"),  # seconds since 1970, whole minutes; readings from lo to before hi
+        Column("hi", "UInt32"),
+    ),
+    key=("org", "series", "text", "lo", "hi"),
+    version="",
+    partition="generation",
+)
+"""Where readings arrived that no roll-up knows yet; a generation is dropped once it is rolled up."""
+ROLLING = Table(
+    "rolling",
+    (
+        Column("org", "UInt32"),
+        Column("series", "UInt32"),
+        Column("text", "UInt8"),
+        Column("lo", "UInt32"),  # buckets to compute again, whole minutes
+        Column("hi", "UInt32"),
+        Column("hold", "Int64"),  # microseconds
+        Column("states", "UInt8"),  # whether durations of its values are kept
+        Column("fine", "UInt8"),  # whether seconds are kept
+    ),
+    key=("org", "series", "text", "lo", "hi"),
+    version="",
+)
+"""Scratch of the pass at work; emptied when one begins."""
+COLD = Table(
+    "cold",
+    (
+        Column("source", "LowCardinality(String)"),  # readings, texts, arrays
+        Column("month", "UInt32"),  # 202611
+        Column("file", "String"),
+        Column("rows", "UInt64"),
+        Column("bytes", "UInt64"),
+        Column("digest", "String"),  # SHA-256 of the file
+        Column("state", "LowCardinality(String)"),  # cold, thawed, torn
+        Column("at", "DateTime64(3, 'UTC')"),
+    ),
+    key=("source", "month"),
+    version="at",
+)
+"""Months whose readings lie in Parquet files."""
+OWN = (DIRTY, ROLLING, COLD)
+"""What the recorder keeps for itself; no tenant reads it."""
 
 STEPS: tuple[tuple[str, ...], ...] = (
     tuple(table.ddl() for table in (READINGS, TEXTS, LATEST, EVENTS)),
     (IDENTIFIERS.ddl(),),
     # The index is made anew from the identifier store when it is found empty.
     (f"DROP TABLE IF EXISTS `{IDENTIFIERS.name}`", IDENTIFIERS.ddl()),
+    (
+        *(table.ddl() for table in (ARRAYS, SERIES, ROLLUPS, DURATIONS, POISON, *OWN)),
+        # What is there already is rolled up in the background, one range for each series.
+        "INSERT INTO dirty SELECT 0, org, series, 0, intDiv(toUnixTimestamp(min(ts)), 60) * 60,"
+        " toUnixTimestamp(max(ts)) + 1 FROM readings WHERE ts < '2106-01-01' GROUP BY org, series",
+        "INSERT INTO dirty SELECT 0, org, series, 1, intDiv(toUnixTimestamp(min(ts)), 60) * 60,"
+        " toUnixTimestamp(max(ts)) + 1 FROM texts WHERE ts < '2106-01-01' GROUP BY org, series",
+    ),
 )
 """Statements that lead from version n to n+1."""
 

@@ -1,5 +1,6 @@
 """Views that people read beside the tables: names beside numbers, and what clients ask of ``system``.
 
+A *friendly* view joins every reading with the keys of device and tag, name and unit; the names come from ``series``.
 They are made anew whenever the recorder starts, so they follow the tables. Every view of rows shows the column that
 names the owner, and stands in :data:`gongfu.kernel.store.TABLES`; the catalogue shows the same to everybody: names,
 types and keys of tables, never how many rows or octets all tenants together have.
@@ -34,11 +35,41 @@ _SHOWN: Final = {
 }
 """Columns that say what they say in ``system``; every other one is there and empty."""
 _KEY: Final = {"tables": "name", "columns": "table"}
+_UNLISTED: Final = frozenset(("dirty",))
+"""What a person may read but has no use for."""
+_NAMES: Final = (
+    "s.device_key AS device, s.tag_key AS tag, s.name AS name, s.unit AS unit, s.model AS model, s.owner AS owner"
+)
+_JOIN: Final = "LEFT ANY JOIN (SELECT * FROM series FINAL) AS s ON r.org = s.org AND r.series = s.series"
+_ROLLED: Final = (
+    "r.start AS time, r.least AS min, r.greatest AS max, r.total / nullIf(r.good, 0) AS mean, r.first AS first,"
+    " r.last AS last, r.area / nullIf(r.held, 0) AS weighted_mean, r.n AS count, r.good AS good, r.worst AS quality"
+)
+
+
+def _friendly(table: str, columns: str, condition: str = "1") -> str:
+    return (
+        f"SELECT r.org AS org, r.series AS series, {_NAMES}, {columns}"  # noqa: S608 - constants
+        f" FROM (SELECT * FROM {table} FINAL WHERE {condition}) AS r {_JOIN}"
+    )
+
+
+FRIENDLY: Final = {
+    "points": _friendly("readings", "r.ts AS time, r.value AS value, r.quality AS quality"),
+    "text_points": _friendly("texts", "r.ts AS time, r.text AS text, r.quality AS quality"),
+    "last_points": _friendly("latest", "r.ts AS time, r.value AS value, r.text AS text, r.quality AS quality"),
+    "minutes": _friendly("rollups", _ROLLED, "step = 60"),
+    "hours": _friendly("rollups", _ROLLED, "step = 3600"),
+    "days": _friendly("rollups", _ROLLED, "step = 86400"),
+}
+"""View → its SELECT; ``time`` in UTC, ``quality`` 0 good, 1 uncertain, 2 bad."""
 
 
 def make(engine: Engine, database: str) -> None:
     """Make all views in ``database``, the one the engine works in."""
-    open_names = ", ".join(f"'{name}'" for name in OWNED)
+    for name, select in FRIENDLY.items():
+        engine.execute(f"CREATE OR REPLACE VIEW `{name}` AS {select}")
+    open_names = ", ".join(f"'{name}'" for name in OWNED if name not in _UNLISTED)
     for name, view in CATALOGUE.items():
         condition = "0"
         if name == "databases":
