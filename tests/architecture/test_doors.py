@@ -74,7 +74,8 @@ DOORS = {
     "platform.discovery": {"services"},
     "platform.modelling": {"services", "models", "observing"},
     "data.retrofit": {"services", "periodic", "demonstration"},
-    "data.telemetry": {"services", "overview", "texts"},
+    "data.access": {"services", "periodic", "interface", "asking"},
+    "data.telemetry": {"services", "overview", "texts", "rules", "schema", "store", "views"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""
 SPECIAL = {

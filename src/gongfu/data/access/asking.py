@@ -5,9 +5,10 @@ Every way in (ClickHouse interface, SQL page, scheduled export) ends here. No Dj
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
@@ -23,10 +24,10 @@ from gongfu.kernel.errors import Forbidden, GongfuError, Invalid, Unavailable
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.secrets import secret
 from gongfu.kernel.settings import Settings
-from gongfu.kernel.store import DATABASE, USER, filters
+from gongfu.kernel.store import DATABASE, USER, StoreClient, filters
 
 CHUNK: Final = 1 << 16
-_READ_TIMEOUT: Final = 150.0
+_TIMEOUT: Final = httpx.Timeout(150.0, connect=5)
 """Longer than a query may run and wait for its turn."""
 _NUMBER: Final = re.compile(r"Code: (\d+)\.")
 _LIMITS: Final = {
@@ -59,6 +60,8 @@ class Question:
     output: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    identity: str = ""
+    """Names the query while it runs, for :func:`stop`."""
 
 
 def question(
@@ -68,6 +71,7 @@ def question(
     *,
     settings: Mapping[str, str] | None = None,
     parameters: Mapping[str, str] | None = None,
+    identity: str = "",
 ) -> Question | None:
     """``sql`` understood; None when it has nothing to do (USE, SET). Raises :class:`Invalid`.
 
@@ -77,7 +81,7 @@ def question(
     if not said.sql:
         return None
     given = {name: value for name, value in {**(settings or {}), **said.settings}.items() if dialect.passes(name)}
-    return Question(said.sql, said.format or output, parameters or {}, given)
+    return Question(said.sql, said.format or output, parameters or {}, given, identity)
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,8 @@ class Door:
             "readonly": "1",
             "additional_table_filters": filters(self.database, asker.orgs),
         }
+        if asked.identity:
+            parameters["query_id"] = asked.identity
         headers = {"X-ClickHouse-User": self.user, "X-ClickHouse-Key": self.password, "Accept-Encoding": "identity"}
         return parameters, headers, asked.sql.encode()
 
@@ -174,26 +180,50 @@ def failure(text: str) -> GongfuError:
 
 
 def ask(settings: Settings, asker: Asker, asked: Question) -> bytes:
-    """The whole result. Blocks; raises :class:`LimitReached`, :class:`Invalid`, :class:`Forbidden`,
-    :class:`Unavailable`."""
-    with stream(settings, asker, asked) as chunks:
-        return b"".join(chunks)
+    """The whole result. Blocks.
 
-
-@contextmanager
-def stream(settings: Settings, asker: Asker, asked: Question) -> Iterator[Iterator[bytes]]:
-    """The result in pieces of at most :data:`CHUNK` octets; failures as of :func:`ask`."""
-    door = Door.of(settings)
-    if settings.store_url:
-        _gate(door).check(asked.sql)  # the recorder has one before its own store
+    Raises :class:`LimitReached`, :class:`Invalid`, :class:`Forbidden`, :class:`Unavailable`.
+    """
+    door = _admitted(settings, asked)
     parameters, headers, body = door.call(asker, asked)
     try:
-        with (
-            httpx.Client(timeout=httpx.Timeout(_READ_TIMEOUT, connect=5), trust_env=False) as client,
+        answer = httpx.post(
+            door.url, params=parameters, headers=headers, content=body, timeout=_TIMEOUT, trust_env=False
+        )
+    except httpx.HTTPError as error:
+        raise failure(f"{type(error).__name__}: {error}") from error
+    if answer.status_code != httpx.codes.OK:
+        raise failure(answer.text)
+    return answer.content
+
+
+@asynccontextmanager
+async def stream(settings: Settings, asker: Asker, asked: Question) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The result in pieces of at most :data:`CHUNK` octets; left early, the query stops. Failures as of :func:`ask`."""
+    door = await asyncio.to_thread(_admitted, settings, asked)
+    parameters, headers, body = door.call(asker, asked)
+    try:
+        async with (
+            httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False) as client,
             client.stream("POST", door.url, params=parameters, headers=headers, content=body) as answer,
         ):
             if answer.status_code != httpx.codes.OK:
-                raise failure(answer.read().decode("utf-8", "replace"))
-            yield answer.iter_bytes(CHUNK)
+                raise failure((await answer.aread()).decode("utf-8", "replace"))
+            yield answer.aiter_bytes(CHUNK)
     except httpx.HTTPError as error:
         raise failure(f"{type(error).__name__}: {error}") from error
+
+
+def stop(store: StoreClient, identity: str) -> None:
+    """Stop the query that runs under ``identity``, if one does."""
+    store.command(
+        "KILL QUERY WHERE query_id = {id:String} OR startsWith(query, concat('/* gongfu:', {id:String}, ' */')) ASYNC",
+        {"id": identity},
+    )
+
+
+def _admitted(settings: Settings, asked: Question) -> Door:
+    door = Door.of(settings)
+    if settings.store_url:
+        _gate(door).check(asked.sql)  # the recorder has a gate before its own store
+    return door

@@ -8,7 +8,7 @@ The hash is written here because no wheel has this old version; it is checked ag
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+import zlib
 from typing import Final
 
 import pyarrow as pa
@@ -29,15 +29,70 @@ _K3: Final = 0xC949D7C7509E6557
 _MUL: Final = 0x9DDFEA08EB382D69
 
 
-def framed(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """``chunks`` as frames of LZ4."""
-    codec = pa.Codec("lz4_raw")
-    for chunk in chunks:
+class Plain:
+    """Sends what it gets. Every packer here has ``feed`` and, at the end, ``end``."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What can be sent after ``chunk``."""
+        return chunk
+
+    def end(self) -> bytes:
+        """What is left."""
+        return b""
+
+
+class Frames:
+    """ClickHouse's frames, LZ4 inside."""
+
+    def __init__(self) -> None:
+        self._codec = pa.Codec("lz4_raw")
+
+    def feed(self, chunk: bytes) -> bytes:
+        """``chunk`` in frames."""
+        parts = []
         for start in range(0, len(chunk), _CONTENT):
             content = chunk[start : start + _CONTENT]
-            packed = bytes(codec.compress(content))
+            packed = bytes(self._codec.compress(content))
             body = _HEAD.pack(LZ4, len(packed) + _HEAD.size, len(content)) + packed
-            yield cityhash128(body) + body
+            parts += [cityhash128(body), body]
+        return b"".join(parts)
+
+    def end(self) -> bytes:
+        """Nothing: every frame stands alone."""
+        return b""
+
+
+class Gzip:
+    """HTTP's gzip."""
+
+    def __init__(self) -> None:
+        self._packer = zlib.compressobj(3, zlib.DEFLATED, 31)
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What the packer gives out so far."""
+        return self._packer.compress(chunk)
+
+    def end(self) -> bytes:
+        """The rest."""
+        return self._packer.flush()
+
+
+class Encoded:
+    """HTTP's zstd, or lz4."""
+
+    def __init__(self, name: str) -> None:
+        self._sink = _Sink()
+        self._stream = pa.CompressedOutputStream(pa.PythonFile(self._sink, "w"), name)
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What the packer gives out so far."""
+        self._stream.write(chunk)
+        return self._sink.take()
+
+    def end(self) -> bytes:
+        """The rest."""
+        self._stream.close()
+        return self._sink.take()
 
 
 def unframed(data: bytes, limit: int) -> bytes:
@@ -66,18 +121,6 @@ def unframed(data: bytes, limit: int) -> bytes:
             raise _broken(f"method {method:#x}")
         at = end
     return b"".join(parts)
-
-
-def encoded(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """``chunks`` as one stream of the HTTP encoding ``name``: zstd or lz4."""
-    sink = _Sink()
-    stream = pa.CompressedOutputStream(pa.PythonFile(sink, "w"), name)
-    for chunk in chunks:
-        stream.write(chunk)
-        if taken := sink.take():
-            yield taken
-    stream.close()
-    yield sink.take()
 
 
 class _Sink:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import uuid
-import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Final, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 from django.db import close_old_connections
@@ -36,17 +35,22 @@ _STATUS: Final = {"unavailable": 503, "forbidden": 403, "limit_reached": 400, "i
 T = TypeVar("T")
 
 
+class _Packer(Protocol):
+    def feed(self, chunk: bytes) -> bytes: ...
+
+    def end(self) -> bytes: ...
+
+
 class _Unknown(Exception):
     """Nobody with this name and token."""
 
 
-class Interface:
-    """ASGI app below any path; ``settings`` say where the store is."""
+class _Interface:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
@@ -66,7 +70,18 @@ class Interface:
             await _refuse(send, 401, 516, f"{text} (AUTHENTICATION_FAILED)", challenge)
             return
         try:
-            await self._answer(scope, send, headers, query, asker, await _body(receive))
+            body = await _body(receive)
+            work = asyncio.ensure_future(self._answer(scope, send, headers, query, asker, body))
+            left = asyncio.ensure_future(_left(receive))
+            try:
+                await asyncio.wait({work, left}, return_when=asyncio.FIRST_COMPLETED)
+                if not work.done():
+                    work.cancel()  # nobody waits: the store is told by the broken connection
+                    await asyncio.wait({work})
+                    return
+                await work
+            finally:
+                left.cancel()
         except LimitReached as error:
             await _refuse(send, 400, error.number, error.text(language))
         except GongfuError as error:
@@ -91,48 +106,42 @@ class Interface:
             await respond(send, 200, b"", "text/plain", extra[:-1])
             return
         extra.append((b"x-clickhouse-format", _plain(asked.output)))
-        encode, encoding = _encoder(headers, given)
+        packer, encoding = _packer(headers, given)
         if encoding:
             extra.append((b"content-encoding", encoding))
         revision = given.get("client_protocol_version", "")
-        if asked.output.lower() == "native" and revision.isdecimal() and len(revision) < 9:
-            wanted, before = int(revision), encode
-            encode = lambda chunks: before(native_frames.at_revision(chunks, wanted))  # noqa: E731
+        wanted = int(revision) if revision.isdecimal() and len(revision) < 9 and asked.output == "Native" else 0
         started = False
-        async for chunk in _in_thread(lambda: _result(self._settings, asker, asked, encode)):
+
+        async def forward(chunk: bytes) -> None:
+            nonlocal started
             if not started:
                 await send({"type": "http.response.start", "status": 200, "headers": extra})
                 started = True
-            if scope["method"] != "HEAD":
+            if chunk and scope["method"] != "HEAD":
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        if not started:
-            await send({"type": "http.response.start", "status": 200, "headers": extra})
+
+        async with asking.stream(self._settings, asker, asked) as chunks:
+            if wanted:
+                # Where a column ends stands nowhere: the whole result is needed. It is bounded by the store.
+                whole = b"".join([chunk async for chunk in chunks])
+                blocks = await asyncio.to_thread(native_frames.at_revision, whole, wanted)
+                await forward(await asyncio.to_thread(packer.feed, blocks))
+            else:
+                async for chunk in chunks:
+                    await forward(await asyncio.to_thread(packer.feed, chunk))
+        await forward(packer.end())
         await send({"type": "http.response.body", "body": b""})
 
 
 def app(settings: Settings) -> App:
     """The interface over the store that ``settings`` name."""
-    return Interface(settings).__call__
+    interface = _Interface(settings)
 
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await interface.answer(scope, receive, send)
 
-def _result(
-    settings: Settings, asker: Asker, asked: Question, encode: Callable[[Iterator[bytes]], Iterator[bytes]]
-) -> Iterator[bytes]:
-    with asking.stream(settings, asker, asked) as chunks:
-        yield from encode(chunks)
-
-
-async def _in_thread(make: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:
-    """Pieces of a blocking iterator, each fetched in a thread; closed when nobody wants more."""
-    iterator = make()
-    try:
-        while (chunk := await asyncio.to_thread(next, iterator, None)) is not None:
-            if chunk:
-                yield chunk
-    finally:
-        close = getattr(iterator, "close", None)
-        if close is not None:
-            await asyncio.shield(asyncio.to_thread(close))
+    return answer  # servers tell ASGI 3 from ASGI 2 by a function
 
 
 def _parse(
@@ -161,29 +170,19 @@ def _parse(
     return asking.question(asker, sql, output, settings=settings, parameters=parameters), given
 
 
-def _encoder(
-    headers: Mapping[str, str], given: Mapping[str, str]
-) -> tuple[Callable[[Iterator[bytes]], Iterator[bytes]], bytes]:
+def _packer(headers: Mapping[str, str], given: Mapping[str, str]) -> tuple[_Packer, bytes]:
     """How the answer is packed: ClickHouse's own frames, an HTTP encoding, or not at all."""
     if given.get("compress") == "1":
-        return framing.framed, b""
+        return framing.Frames(), b""
     wanted = headers.get("accept-encoding", "").lower()
     if given.get("enable_http_compression") == "1":
         for name in ("zstd", "lz4", "gzip"):
             if name in wanted:
-                return (_gzipped if name == "gzip" else lambda chunks: framing.encoded(chunks, name)), name.encode()
-    return iter, b""
+                return framing.Gzip() if name == "gzip" else framing.Encoded(name), name.encode()
+    return framing.Plain(), b""
 
 
-def _gzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    packer = zlib.compressobj(3, zlib.DEFLATED, 31)
-    for chunk in chunks:
-        if packed := packer.compress(chunk):
-            yield packed
-    yield packer.flush()
-
-
-def _who(headers: Mapping[str, str], query: Mapping[str, str]) -> tuple[Asker, str]:
+def _who(headers: Mapping[str, str], query: Mapping[str, str]) -> tuple[Asker, str | None]:
     """Whose token it is, and the language to answer in; raises :class:`_Unknown`."""
     name, text = query.get("user", ""), query.get("password", "")
     scheme, _, rest = headers.get("authorization", "").partition(" ")
@@ -215,6 +214,12 @@ def _with_database(work: Callable[[], T]) -> T:
         return work()
     finally:
         close_old_connections()
+
+
+async def _left(receive: Receive) -> None:
+    """Until the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _body(receive: Receive) -> bytes:

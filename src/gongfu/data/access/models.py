@@ -38,7 +38,7 @@ class SavedQuery(OwnedModel):
     chart = models.CharField(max_length=200, blank=True, editable=False)
     """``kind:x:y,y`` with names of columns, empty for a table."""
 
-    objects = SavedQueryQuerySet.as_manager()
+    objects = SavedQueryQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ("name",)
@@ -61,7 +61,7 @@ class Asked(models.Model):
 
     class Meta:
         ordering = ("-at",)
-        indexes: ClassVar[list[models.Index]] = [models.Index("user", "-at", name="asked_lately")]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["user", "-at"], name="asked_lately")]
 
     def __str__(self) -> str:
         return self.sql[:60]
@@ -163,7 +163,7 @@ class ExportRun(OwnedModel):
         verbose_name = _("export run")
         verbose_name_plural = _("export runs")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint("export", "ends_at", name="export_period_once")
+            models.UniqueConstraint(fields=["export", "ends_at"], name="export_period_once")
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
 from typing import Final
 
 from gongfu.kernel.errors import Invalid
@@ -33,28 +32,27 @@ _SHARED_KEYS: Final = 1 << 8
 _OWN_KEYS: Final = 1 << 9
 
 
-def at_revision(chunks: Iterator[bytes], revision: int) -> Iterator[bytes]:
+def at_revision(data: bytes, revision: int) -> bytes:
     """Blocks of revision 0 as blocks of ``revision``; raises :class:`Invalid` for a type that is not known here."""
     if revision < BLOCK_INFO:
-        yield from chunks
-        return
-    data = b"".join(chunks)  # a column may be longer than any chunk, and where it ends stands nowhere
+        return data
+    parts: list[bytes] = []
     at = 0
     while at < len(data):
-        yield _INFO
         columns, after = _number(data, at)
         rows, after = _number(data, after)
-        yield data[at:after]
+        parts += [_INFO, data[at:after]]
         at = after
         for _ in range(columns):
             _name, after = _text(data, at)
             kind, after = _text(data, after)
-            yield data[at:after] + (b"\x00" if revision >= CUSTOM else b"")
+            parts += [data[at:after], b"\x00" if revision >= CUSTOM else b""]
             at = after
             if rows:
                 after = _values(data, _prefix(data, at, kind), kind, rows)
-                yield data[at:after]
+                parts.append(data[at:after])
                 at = after
+    return b"".join(parts)
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
@@ -151,7 +149,7 @@ def _values(data: bytes, at: int, kind: str, rows: int) -> int:
         at += rows
     elif name in ("Array", "Map"):
         end = at + rows * 8
-        rows = struct.unpack_from("<Q", data, end - 8)[0] if rows else 0
+        rows = int(struct.unpack_from("<Q", data, end - 8)[0]) if rows else 0
         at = end
     for inner in inside:
         at = _values(data, at, inner, rows)
@@ -167,4 +165,5 @@ def _dictionary(data: bytes, at: int, kind: str) -> int:
             (keys,) = struct.unpack_from("<Q", data, at)
             at = _values(data, at + 8, inner, keys)
     (rows,) = struct.unpack_from("<Q", data, at)
-    return at + 8 + int(rows) * (1 << (flags & 0xFF))
+    width = 1 << int(flags & 0xFF)
+    return at + 8 + int(rows) * width

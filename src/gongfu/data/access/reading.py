@@ -160,9 +160,7 @@ def pages(
             begin = int(times[-1]) + 1  # one series has one reading of a time
 
 
-def last_values(
-    tags: Collection[Wanted], *, store: StoreClient | None = None
-) -> Mapping[int, telemetry.LastValue]:
+def last_values(tags: Collection[Wanted], *, store: StoreClient | None = None) -> Mapping[int, telemetry.LastValue]:
     """The newest reading of each of ``tags`` that has one."""
     orgs = sorted({tag.org for tag in tags})
     return telemetry.last_values(orgs, [tag.series for tag in tags], store=store)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pyarrow as pa
 from django.conf import settings as django_settings
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import get_language
 
@@ -27,6 +28,7 @@ from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.errors import GongfuError, Invalid, NotFound
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.settings import Settings, settings
+from gongfu.kernel.store import client
 from gongfu.platform.devices import services as devices
 from gongfu.platform.devices.services import Tag
 
@@ -36,6 +38,7 @@ HISTORY: Final = 100
 """Runs kept for each person."""
 MAX_TAGS: Final = 200
 """Tags of one question or export."""
+_RUN: Final = re.compile(r"[A-Za-z0-9-]{8,40}")
 _TAG: Final = re.compile(r"([^/\s,]{1,64})/([^/\s,]{1,64})")
 
 
@@ -95,10 +98,7 @@ def wanted_of(organisation: Organisation, names: Iterable[str]) -> list[Wanted]:
     return _named(Tag.objects.filter(organisation__path__startswith=organisation.path), names)
 
 
-def _named(visible: object, names: Iterable[str]) -> list[Wanted]:
-    from django.db.models import QuerySet  # noqa: PLC0415
-
-    assert isinstance(visible, QuerySet)
+def _named(visible: QuerySet[Tag], names: Iterable[str]) -> list[Wanted]:
     result: dict[int, Wanted] = {}
     for name in names:
         parts = _TAG.fullmatch(name.strip())
@@ -130,12 +130,15 @@ def described(tag: Tag) -> Wanted:
     )
 
 
-def run(user: User, sql: str, scope: Organisation | None = None) -> Result:
-    """Run ``sql`` for ``user`` and remember it in the history, also when it fails. Failures as of :func:`.asking.ask`."""
+def run(user: User, sql: str, scope: Organisation | None = None, identity: str = "") -> Result:
+    """Run ``sql`` for ``user`` and remember it in the history, also when it fails.
+
+    ``identity`` names the run for :func:`stop`. Failures as of :func:`gongfu.data.access.asking.ask`.
+    """
     noted = Asked(user=user, sql=sql[:20_000])
     started = time.monotonic()
     try:
-        found = _run(asker(user, scope), sql)
+        found = _run(asker(user, scope), sql, _identity(user, identity))
         noted.rows = len(found.rows)
     except GongfuError as error:
         noted.error = str(error)[:500]
@@ -148,7 +151,18 @@ def run(user: User, sql: str, scope: Organisation | None = None) -> Result:
     return found
 
 
-def _run(who: Asker, sql: str) -> Result:
+def stop(user: User, identity: str) -> None:
+    """Stop the run that ``user`` began under ``identity``; nothing when it has ended. Raises :class:`Unavailable`."""
+    if name := _identity(user, identity):
+        asking.stop(client(), name)
+
+
+def _identity(user: User, text: str) -> str:
+    """Nobody stops somebody else's run: the user is part of its name."""
+    return f"u{user.pk}-{text}" if _RUN.fullmatch(text) else ""
+
+
+def _run(who: Asker, sql: str, identity: str) -> Result:
     started = time.monotonic()
     # One row more than is shown tells whether there are more.
     asked = asking.question(
@@ -156,10 +170,11 @@ def _run(who: Asker, sql: str) -> Result:
         sql,
         "JSONCompact",
         settings={"limit": str(SHOWN_ROWS + 1), "output_format_json_quote_64bit_integers": "1"},
+        identity=identity,
     )
     if asked is None:
         return Result([], [], False, 0)
-    whole = Question(asked.sql, "JSONCompact", asked.parameters, asked.settings)
+    whole = Question(asked.sql, "JSONCompact", asked.parameters, asked.settings, identity)
     body = msgspec.json.decode(asking.ask(settings(), who, whole), type=_Compact)
     columns = [Column(one.name, one.type) for one in body.meta]
     taken = int((time.monotonic() - started) * 1000)

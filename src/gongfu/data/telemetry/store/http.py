@@ -16,6 +16,7 @@ import asyncio
 import base64
 import hmac
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -70,6 +71,8 @@ class _Call:
     default_format: str
     settings: dict[str, str]
     parameters: dict[str, str]
+    identity: str
+    """Names the query while it runs: ``query_id``, or one of our own."""
 
     @property
     def reading(self) -> bool:
@@ -110,7 +113,7 @@ class StoreApp:
             call = _parse(headers, query, await _body(receive))
             if call.reading:
                 async with self._turn:
-                    await self._answer(send, call)
+                    await self._while_there(receive, send, call)
             else:
                 await self._answer(send, call)
         except StoreFailure as error:
@@ -133,6 +136,17 @@ class StoreApp:
                 return False
         return user == USER and hmac.compare_digest(password.encode(), self._password)
 
+    async def _while_there(self, receive: Receive, send: Send, call: _Call) -> None:
+        """Answer a reader; when it leaves before, its query is stopped, so that others need not wait for it."""
+        work, left = asyncio.ensure_future(self._answer(send, call)), asyncio.ensure_future(_left(receive))
+        try:
+            await asyncio.wait({work, left}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                await asyncio.to_thread(self._engine.cancel, call.identity)
+            await work
+        finally:
+            left.cancel()
+
     async def _answer(self, send: Send, call: _Call) -> None:
         insert = _INSERT_DATA.match(call.statement)
         if insert and not call.reading:
@@ -154,7 +168,14 @@ class StoreApp:
         if call.reading:
             self._gate.check(sql)
             settings = self._bounded(call.settings)
-        return self._engine.query(sql, output, database=call.database, settings=settings, parameters=call.parameters)
+        return self._engine.query(
+            sql,
+            output,
+            database=call.database,
+            settings=settings,
+            parameters=call.parameters,
+            identity=call.identity if call.reading else "",
+        )
 
     def _bounded(self, asked: Mapping[str, str]) -> dict[str, str | int]:
         for name in asked:
@@ -193,7 +214,14 @@ def _parse(headers: Mapping[str, str], query: Mapping[str, str], body: bytes) ->
         default_format=query.get("default_format") or headers.get("x-clickhouse-format", "TabSeparated"),
         settings={k: v for k, v in query.items() if k not in _TRANSPORT and not k.startswith("param_")},
         parameters={k.removeprefix("param_"): v for k, v in query.items() if k.startswith("param_")},
+        identity=re.sub(r"[^A-Za-z0-9-]", "", query.get("query_id", ""))[:80] or uuid.uuid4().hex,
     )
+
+
+async def _left(receive: Receive) -> None:
+    """Until the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _body(receive: Receive) -> bytes:

@@ -70,6 +70,12 @@ _COMBINATORS: Final = (
 # fmt: on
 _REFUSED: Final = frozenset({"chdb", "file", "generateUUIDv7NonMonotonic"})
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r", "\0": r"\0"})
+_EXPLAINS: Final = ("EXPLAIN", "EXPLAIN AST", "EXPLAIN SYNTAX", "EXPLAIN QUERY TREE", "EXPLAIN PIPELINE")
+"""Kinds that tell of the query; ESTIMATE tells of everybody's rows."""
+_EXPLAINED: Final = frozenset(
+    ("type", "kind", "query", "format_ast", "is_outfile_append", "is_outfile_truncate", "is_into_outfile_with_stdout")
+)
+"""Parts of an EXPLAIN that may be there: no settings, no file to write."""
 _NESTED_TYPES: Final = ("SetQuery", "ExplainQuery")
 
 
@@ -105,6 +111,8 @@ class Gate:
             root = msgspec.json.decode(tree)
         except msgspec.DecodeError as error:
             raise Invalid(mark("The store cannot explain this query: {reason}."), reason=error) from error
+        if root.get("type") == "ExplainQuery" and root.get("kind") in _EXPLAINS and set(root) <= _EXPLAINED:
+            root = root["query"]
         if root.get("type") != "SelectWithUnionQuery":
             raise Refused(mark("Only SELECT may be asked here, not {kind}."), kind=root.get("type"))
         nodes = list(_nodes(root))
