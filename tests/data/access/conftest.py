@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import rig
 from enterprises import SECRET, Served, World, draft, fill
 
-from gongfu.data.access import exporting, reading, services, words
+from gongfu.data.access import exporting, interface, reading, services, words
 from gongfu.data.telemetry import services as telemetry
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts import tokens
@@ -54,6 +54,18 @@ def world(node: rig.Node, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 @pytest.fixture
 def served(world: World) -> Iterator[Served]:
-    one = Served(world.node.settings)
+    one = Served(interface.app(world.node.settings))
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def web(world: World) -> Iterator[Served]:
+    """Console, API and interface, as the web process has them."""
+    from django.core.handlers.asgi import ASGIHandler
+
+    from gongfu.console import asgi
+
+    one = Served(asgi.below("/clickhouse", interface.app(world.node.settings), ASGIHandler()))
     yield one
     one.close()

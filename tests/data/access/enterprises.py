@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
@@ -15,15 +16,16 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "telemetry"))  # the rig lies
 
 import rig
 
-from gongfu.data.access import interface
 from gongfu.kernel.accounts.models import Organisation, User
-from gongfu.kernel.settings import Settings
+from gongfu.kernel.ops import App
 from gongfu.kernel.store import StoreClient
 from gongfu.platform.devices.services import Device, DeviceDraft, TagDraft
 
 SECRET = 6660666.5
 """A value only the other enterprise has."""
 ROWS = 3600
+
+NOON = datetime(2026, 10, 21, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -70,16 +72,14 @@ def fill(store: StoreClient, device: Device, value: str) -> None:
 
 
 class Served:
-    """The interface on a port of its own, in a thread of its own."""
+    """An ASGI app on a port of its own, in a thread of its own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, application: App) -> None:
         self._sock = socket.socket()
         self._sock.bind(("127.0.0.1", 0))
         self._sock.listen(64)
         self.port: int = self._sock.getsockname()[1]
-        config = uvicorn.Config(
-            interface.app(settings), lifespan="off", log_config=None, h11_max_incomplete_event_size=2**20
-        )
+        config = uvicorn.Config(application, lifespan="off", log_config=None, h11_max_incomplete_event_size=2**20)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._server.serve(sockets=[self._sock])), daemon=True

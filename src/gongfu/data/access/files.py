@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
+import datetime as dt
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import Final, Protocol
 
-import openpyxl
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
+from gongfu.kernel.pages.xlsx import Cell, to_xlsx
 
 TYPES: Final = {
     "csv": "text/csv; charset=utf-8",
@@ -82,11 +80,16 @@ def save(kind: str, schema: pa.Schema, tables: Iterable[pa.Table], path: Path) -
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
-            writer = _Sheet(schema, file) if kind == "xlsx" else _writer(kind, schema, file)
-            for table in tables:
-                writer.write(table)
-                rows += table.num_rows
-            writer.close()
+            if kind == "xlsx":
+                counted = _Counted(tables)
+                file.write(to_xlsx("Gongfu", schema.names, counted))
+                rows = counted.rows
+            else:
+                writer = _writer(kind, schema, file)
+                for table in tables:
+                    writer.write(table)
+                    rows += table.num_rows
+                writer.close()
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -149,47 +152,29 @@ def _harmless(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.fill_null(risky, False), pc.binary_join_element_wise("'", column, ""), column)
 
 
-class _Sheet:
-    """A workbook of one sheet; times without zone, because Excel knows none."""
+class _Counted:
+    """Rows of tables for a sheet, and how many there were."""
 
-    def __init__(self, schema: pa.Schema, file: IO[bytes]) -> None:
-        self._book = openpyxl.Workbook(write_only=True)
-        self._sheet = self._book.create_sheet("Gongfu")
-        self._file = file
-        self._rows = 0
-        self._row(schema.names)
+    def __init__(self, tables: Iterable[pa.Table]) -> None:
+        self._tables = tables
+        self.rows = 0
 
-    def write(self, table: pa.Table) -> None:
-        self._rows += table.num_rows
-        if self._rows > XLSX_ROWS:
-            raise Invalid(
-                mark("A sheet of Excel holds {most} rows."),
-                remedy=mark("Choose CSV or Parquet, or a shorter period."),
-                most=XLSX_ROWS,
-            )
-        for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
-            self._row(row)
-
-    def close(self) -> None:
-        self._book.save(self._file)
-
-    def _row(self, values: Iterable[object]) -> None:
-        cells = []
-        for value in values:
-            cell = WriteOnlyCell(self._sheet, value=_excel(value))
-            if isinstance(value, str):
-                cell.data_type = "s"  # never a formula
-            cells.append(cell)
-        self._sheet.append(cells)
+    def __iter__(self) -> Iterator[list[Cell]]:
+        for table in self._tables:
+            self.rows += table.num_rows
+            if self.rows > XLSX_ROWS:
+                raise Invalid(
+                    mark("A sheet of Excel holds {most} rows."),
+                    remedy=mark("Choose CSV or Parquet, or a shorter period."),
+                    most=XLSX_ROWS,
+                )
+            for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
+                yield [_cell(value) for value in row]
 
 
-def _excel(value: object) -> object:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, str):
-        return ILLEGAL_CHARACTERS_RE.sub("�", value)[:32_767]
-    if hasattr(value, "tzinfo") and getattr(value, "tzinfo", None) is not None:
-        return value.replace(tzinfo=None)  # type: ignore[attr-defined]
-    if value is None or isinstance(value, int | float) or hasattr(value, "isoformat"):
-        return value
-    return str(value)
+def _cell(value: object) -> Cell:
+    if isinstance(value, dt.datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03d}"  # Excel knows no zones: UTC as it is
+    if isinstance(value, bool):
+        return int(value)
+    return value if value is None or isinstance(value, str | int | float) else str(value)

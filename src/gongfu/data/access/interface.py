@@ -46,7 +46,6 @@ class _Unknown(Exception):
 
 
 class _Interface:
-
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
