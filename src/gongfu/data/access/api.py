@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -18,6 +19,8 @@ from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
 
 router = Router()
+MOST_POINTS = 500_000
+"""Points of all tags of one history; an export has no limit."""
 
 
 class Tags(Schema):
@@ -64,7 +67,7 @@ class LastValues(Schema):
 
 
 @router.get("/telemetry/history", summary="History of tags, thinned to the width of a screen")
-def history(request: HttpRequest, query: Query[Range]) -> HttpResponseBase:
+def history(request: HttpRequest, query: Query[Range]) -> HttpResponse:
     """At most about ``points`` of each tag: ``minmax`` shows every spike, ``lttb`` the shape. Gaps stay.
 
     ``format`` json, csv, arrow or parquet.
@@ -73,13 +76,19 @@ def history(request: HttpRequest, query: Query[Range]) -> HttpResponseBase:
     tags = _tags(request, query)
     start, end = _range(query.begin, query.end)
     rules.check_points(query.points)
+    if len(tags) * query.points > MOST_POINTS:
+        raise Invalid(
+            mark("{count} points are too many for one question."),
+            remedy=mark("Ask for fewer tags or points, or for an export."),
+            count=len(tags) * query.points,
+        )
     lines = reading.history(tags, start, end, query.points, query.method)
     if kind == "json":
         body = msgspec.json.encode(reading.answer(lines, start, end, query.method))
-        answer: HttpResponseBase = HttpResponse(body, content_type="application/json")
+        answer = HttpResponse(body, content_type="application/json")
     else:
-        made = files.stream(kind, reading.SCHEMA, (line.table() for line in lines))
-        answer = StreamingHttpResponse(made, content_type=files.TYPES[kind])
+        body = b"".join(files.stream(kind, reading.SCHEMA, (line.table() for line in lines)))
+        answer = HttpResponse(body, content_type=files.TYPES[kind])
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
@@ -93,7 +102,7 @@ def export(request: HttpRequest, query: Query[Whole]) -> HttpResponseBase:
     pages = reading.pages(tags, start, end)
     first = next(pages, None)  # a store that is away is told before anything is sent
     answer = StreamingHttpResponse(
-        files.stream(kind, reading.SCHEMA, _again(first, pages)), content_type=files.TYPES[kind]
+        _sent(files.stream(kind, reading.SCHEMA, _again(first, pages))), content_type=files.TYPES[kind]
     )
     name = f"{tags[0].device}-{start:%Y%m%dT%H%M%S}-{end:%Y%m%dT%H%M%S}.{kind}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -120,6 +129,13 @@ def _last(tag: Wanted, time: int, value: float | str | None, quality: int) -> La
         value=value,
         quality=quality,
     )
+
+
+async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """``pieces``, each made when the one before has gone: a plain iterator would be read to its end first."""
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        if piece:
+            yield piece
 
 
 def _again(first: pa.Table | None, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:

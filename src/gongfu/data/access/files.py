@@ -86,10 +86,12 @@ def save(kind: str, schema: pa.Schema, tables: Iterable[pa.Table], path: Path) -
                 rows = counted.rows
             else:
                 writer = _writer(kind, schema, file)
-                for table in tables:
-                    writer.write(table)
-                    rows += table.num_rows
-                writer.close()
+                try:
+                    for table in tables:
+                        writer.write(table)
+                        rows += table.num_rows
+                finally:
+                    writer.close()  # before its file is, also when a table could not be had
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -14,7 +14,6 @@ from django.http import (
     HttpResponseBase,
     HttpResponseRedirect,
     JsonResponse,
-    StreamingHttpResponse,
 )
 from django.shortcuts import render
 from django.urls import path, reverse
@@ -92,13 +91,14 @@ def stop_view(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def file_view(request: HttpRequest) -> HttpResponseBase:
+def file_view(request: HttpRequest) -> HttpResponse:
     """The whole result of ``sql`` as a file of ``format`` csv, parquet or arrow."""
     user = accounts.user_of(request)
     kind = files.check(request.POST.get("format", "csv"))
     reader = services.table(services.asker(user, accounts.active_organisation(request)), _sql(request))
     tables = (pa.Table.from_batches([batch]) for batch in reader)
-    answer = StreamingHttpResponse(files.stream(kind, reader.schema, tables), content_type=files.TYPES[kind])
+    # The store bounds the result, so it fits; only an export of readings has any length.
+    answer = HttpResponse(b"".join(files.stream(kind, reader.schema, tables)), content_type=files.TYPES[kind])
     name = f"query-{timezone.localtime():%Y%m%d-%H%M%S}.{kind}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
@@ -230,9 +230,9 @@ EXPORTS: Resource[Export] = Resource(
     search=["name", "tags", "sql"],
     filters=["active", "every", "organisation"],
     form=[
-        Section(gettext_lazy("What"), ["organisation", "name", "tags", "sql", "format"]),
+        Section(gettext_lazy("What is exported"), ["organisation", "name", "tags", "sql", "format"]),
         Section(
-            gettext_lazy("When"),
+            gettext_lazy("When it runs"),
             ["every", "hour", "minute", "day", "keep", "active"],
             gettext_lazy("Times are those of the node. Files lie below GONGFU_HOME/exports and can be downloaded."),
         ),
