@@ -166,6 +166,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How many times as long as its request an answer over UDP may be before TCP has to be used; 0: any length."""
     retention_bus_bytes: int = 2_000_000_000
     """How much the bus keeps for a recorder that does not answer before it refuses more."""
+    cold_after_days: int = 400
+    """Readings of months that ended so many days ago move from the embedded store to Parquet files; 0: never."""
     discovery_ranges: list[str] = []
     """Networks in which the gateway may look for devices, as 192.168.1.0/24; empty: it never scans."""
     demonstration: bool = False
@@ -206,6 +208,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             ("resolver_memory", self.resolver_memory),
             ("resolver_rate_limit", self.resolver_rate_limit),
             ("resolver_amplification", self.resolver_amplification),
+            ("cold_after_days", self.cold_after_days),
         ):
             _check(name, value, value >= 0, mark("Use 0 or more."))
         _check(

@@ -22,6 +22,7 @@ OWNED: Final[Mapping[str, str]] = {
     "durations": "org",
     "poison": "org",
     "dirty": "org",
+    "readings_cold": "org",
     # views, see gongfu.data.telemetry.views
     "points": "org",
     "text_points": "org",

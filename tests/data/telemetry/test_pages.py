@@ -151,7 +151,7 @@ def test_the_api_answers_the_same(world: World) -> None:
     found = client.get(f"/api/v1/data/telemetry/history?tag={flow}&{RANGE}")
     assert found.status_code == 200, found.text
     assert len(found.json()["series"][0]["points"]) == 60
-    world.store.command(f"INSERT INTO latest VALUES ({world.pump.organisation_id}, {flow}, '2026-10-21', 5, '', 1)")
+    world.store.command(f"INSERT INTO latest VALUES ({world.pump.organisation_id}, {flow}, '2026-10-21', 5, '', 1, 0)")
     last = client.get(f"/api/v1/data/telemetry/last?tag={flow}").json()
     assert last["values"] == [{"tag": flow, "time": "2026-10-21T00:00:00Z", "value": 5.0, "quality": 1}]
     assert Client().get(f"/api/v1/data/telemetry/last?tag={flow}").status_code == 401
@@ -170,7 +170,7 @@ async def test_live_values_arrive_and_slow_readers_miss_only_what_is_between(
     monkeypatch.setattr(pages, "HEARTBEAT", 0.3)
     flow = await sync_to_async(world.tag)("flow")
     org, device = world.pump.organisation_id, world.pump.pk
-    await sync_to_async(world.store.command)(f"INSERT INTO latest VALUES ({org}, {flow}, '2026-10-21', 5, '', 1)")
+    await sync_to_async(world.store.command)(f"INSERT INTO latest VALUES ({org}, {flow}, '2026-10-21', 5, '', 1, 0)")
     client = AsyncClient()
     await client.aforce_login(world.engineer)
     answer = await client.get(f"/data/telemetry/live?device={device}")

@@ -46,7 +46,7 @@ def reader(engine: EmbeddedEngine) -> Reader:
         f"INSERT INTO readings SELECT {THEIRS}, number, toDateTime64('2026-11-20 00:00:00', 6, 'UTC'), {SECRET}, 0, 0"
         " FROM numbers(7)"
     )
-    engine.execute(f"INSERT INTO latest VALUES ({THEIRS}, 1, 0, {SECRET}, '{SECRET}', 0)")
+    engine.execute(f"INSERT INTO latest VALUES ({THEIRS}, 1, 0, {SECRET}, '{SECRET}', 0, 0)")
     engine.execute(f"INSERT INTO events VALUES ({THEIRS}, 1, 0, 'online', '{SECRET}', 0)")
     engine.execute(f"INSERT INTO texts VALUES ({THEIRS}, 1, 0, '{SECRET}', 0, 0)")
     engine.execute("CREATE VIEW IF NOT EXISTS everything AS SELECT * FROM readings")

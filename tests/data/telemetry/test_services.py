@@ -36,7 +36,7 @@ def filled(node: rig.Node) -> Iterator[StoreClient]:
         )
     store.command("INSERT INTO readings SELECT 2, 1, toDateTime64('2026-10-20 00:00:00', 6, 'UTC'), -1, 0, now()")
     store.command(
-        "INSERT INTO latest VALUES (1, 1, '2026-10-20 10:00:00', 7, '', 1), (1, 4, '2026-10-20', nan, 'RUN', 0)"
+        "INSERT INTO latest VALUES (1, 1, '2026-10-20 10:00:00', 7, '', 1, 0), (1, 4, '2026-10-20', nan, 'RUN', 0, 0)"
     )
     store.command(
         "INSERT INTO events SELECT 1, 9, toDateTime64('2026-10-20 00:00:00', 6, 'UTC') + toIntervalSecond(number),"
@@ -122,7 +122,7 @@ def test_rates_name_only_who_speaks(filled: StoreClient) -> None:
 
 
 def test_ten_thousand_last_values_are_one_question(filled: StoreClient) -> None:
-    filled.command("INSERT INTO latest SELECT 3, number, now64(6), number, '', 0 FROM numbers(10000)")
+    filled.command("INSERT INTO latest SELECT 3, number, now64(6), number, '', 0, 0 FROM numbers(10000)")
     assert len(services.last_values([3], range(10_000), store=filled)) == 10_000
 
 
@@ -166,3 +166,46 @@ def test_a_line_breaks_where_nothing_came_for_long() -> None:
     threshold = rules.gap_threshold(rules.usual_spacing(times), 0)
     assert rules.breaks(times, threshold).tolist() == [3]
     assert rules.usual_spacing(np.array([5])) == 0
+
+
+def test_a_month_comes_from_rollups_and_its_end_from_readings(filled: StoreClient) -> None:
+    """What the roller has not seen yet is read; what it has seen is not."""
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    start = now - timedelta(days=30)
+    filled.command(
+        f"INSERT INTO readings SELECT 5, 1, toDateTime64({start.timestamp()}, 6, 'UTC') + toIntervalMinute(number),"
+        f" number % 100, 0, now() FROM numbers({30 * 1440})"
+    )
+    filled.command(
+        f"INSERT INTO rollups SELECT 5, 1, 3600, toDateTime({start.timestamp():.0f}, 'UTC') + toIntervalHour(number),"
+        " 60, 60, -1, 1000, 0, now64(), 0, now64(), 0, 0, 0, 0 FROM numbers(30 * 24)"
+    )
+    (rolled,) = services.history([5], [1], start, now, 500, store=filled)
+    values = [point.value for point in rolled.points if point.value is not None]
+    assert min(values) == -1
+    assert max(values) == 1000
+    filled.command(f"INSERT INTO dirty VALUES (0, 5, 1, 0, {start.timestamp() + 86_400:.0f}, {now.timestamp():.0f})")
+    (mixed,) = services.history([5], [1], start, now, 500, store=filled)
+    later = [
+        point.value
+        for point in mixed.points
+        if point.value is not None and point.time > (start.timestamp() + 2 * 86_400) * 1000
+    ]
+    assert (min(later), max(later)) == (0, 99)
+    assert max(point.value or 0 for point in mixed.points) == 1000
+
+
+def test_readings_in_files_are_asked_like_the_others(filled: StoreClient, node: rig.Node) -> None:
+    """The recorder reads ``readings_cold``; here it is what a server has: an ordinary table."""
+    filled.command("DROP TABLE readings_cold")
+    filled.command("CREATE TABLE readings_cold AS readings")
+    filled.command(
+        "INSERT INTO readings_cold SELECT 6, 1, toDateTime64('2020-01-01', 6, 'UTC') + number, number, 0, 0 FROM numbers(100)"
+    )
+    filled.command("INSERT INTO readings SELECT 6, 1, toDateTime64('2020-01-01', 6, 'UTC') + 7, -1, 0, now()")
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    (series,) = services.history([6], [1], start, start + timedelta(hours=1), store=filled)
+    assert [point.value for point in series.points] == [-1.0 if n == 7 else n for n in range(100)]
+    assert services.count([6], [1], start, start + timedelta(hours=1), store=filled) == 100
+    assert services.export([6], [1], start, start + timedelta(hours=1), store=filled).num_rows == 100
+    assert services.count([7], [1], start, start + timedelta(hours=1), store=filled) == 0

@@ -1,5 +1,7 @@
 """Readings of tags as tables: thinned for a screen, or every one of them page by page."""
 
+# ruff: noqa: S608 - the parts put together here are constants
+
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -34,15 +36,16 @@ SCHEMA: Final = pa.schema(
     ]
 )
 """Columns of every table here; ``value`` is null for text, for what is no number and for a gap."""
-_FIELDS: Final = "toUnixTimestamp64Micro(ts) AS t, {value} AS value, {text} AS text, quality"
-_PAGE: Final = (
-    "SELECT {fields} FROM {table} FINAL WHERE org IN {{orgs:Array(UInt32)}} AND series = {{series:UInt32}}"
-    " AND ts >= fromUnixTimestamp64Micro({{start:Int64}}) AND ts < fromUnixTimestamp64Micro({{end:Int64}})"
-    " ORDER BY ts LIMIT {{limit:UInt32}}"
+_WHERE: Final = (
+    "WHERE org IN {orgs:Array(UInt32)} AND series = {series:UInt32}"
+    " AND ts >= fromUnixTimestamp64Micro({start:Int64}) AND ts < fromUnixTimestamp64Micro({end:Int64})"
 )
+_PAGE: Final = " ORDER BY t LIMIT {limit:UInt32}"
+_NUMBERS: Final = "SELECT toUnixTimestamp64Micro(ts) AS t, value, '' AS text, quality FROM"
 _QUESTIONS: Final = {
-    False: _PAGE.format(fields=_FIELDS.format(value="value", text="''"), table="readings"),
-    True: _PAGE.format(fields=_FIELDS.format(value="nan", text="text"), table="texts"),
+    # Months in files lie beside the table, never in both.
+    False: f"SELECT * FROM ({_NUMBERS} readings FINAL {_WHERE} UNION ALL {_NUMBERS} readings_cold {_WHERE}){_PAGE}",
+    True: f"SELECT toUnixTimestamp64Micro(ts) AS t, nan AS value, text, quality FROM texts FINAL {_WHERE}{_PAGE}",
 }
 
 

@@ -7,7 +7,7 @@ replaced by the time of arrival and stored as *bad*.
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gongfu.data.telemetry import native
-from gongfu.data.telemetry.schema import EVENTS, LATEST, READINGS, TEXTS, Table
+from gongfu.data.telemetry.dirt import Ranges, group, ranges
+from gongfu.data.telemetry.schema import ARRAYS, EVENTS, LATEST, READINGS, TEXTS, Table
 from gongfu.kernel import bus, events
 from gongfu.kernel.errors import Invalid
-from gongfu.kernel.readings import Quality, Readings, TextReading, decode
+from gongfu.kernel.readings import ArrayReading, Quality, Readings, TextReading, decode
 
 FIRST: Final = 0
 """Earliest source time stored, microseconds: 1970-01-01."""
@@ -38,14 +39,24 @@ class Message:
     data: bytes
 
 
+@dataclass(frozen=True)
+class Rejected:
+    """A message left out: ``reason`` is a fixed word."""
+
+    reason: str
+    detail: str
+    message: Message
+
+
 @dataclass
 class Rows:
     """Blocks ready to insert, how many observations they hold, and why messages were left out."""
 
     blocks: list[tuple[Table, bytes]] = field(default_factory=list)
     count: int = 0
-    rejected: list[tuple[str, str]] = field(default_factory=list)
-    """Reason (a fixed word) and detail of each message left out."""
+    rejected: list[Rejected] = field(default_factory=list)
+    touched: list[Ranges] = field(default_factory=list)
+    """Minutes whose roll-ups follow from the rows."""
 
 
 def readings(messages: Iterable[Message]) -> Rows:
@@ -56,13 +67,14 @@ def readings(messages: Iterable[Message]) -> Rows:
         try:
             batch = decode(message.data)
         except Invalid as error:
-            rows.rejected.append(("malformed", str(error)))
+            rows.rejected.append(Rejected("malformed", str(error), message))
             continue
         if not (0 <= batch.org < _ID_LIMIT and FIRST <= batch.arrived < LAST):
-            rows.rejected.append(("range", f"organisation {batch.org}, arrived {batch.arrived}"))
+            rows.rejected.append(Rejected("range", f"organisation {batch.org}, arrived {batch.arrived}", message))
         elif message.subject != bus.readings_subject(batch.org, batch.device):
             # The bus grants publishers their subjects; the payload must not speak for somebody else.
-            rows.rejected.append(("subject", f"{message.subject} carries readings of {batch.org}.{batch.device}"))
+            detail = f"{message.subject} carries readings of {batch.org}.{batch.device}"
+            rows.rejected.append(Rejected("subject", detail, message))
         else:
             batches.append(batch)
     latest = _Latest()
@@ -72,6 +84,9 @@ def readings(messages: Iterable[Message]) -> Rows:
     texts = [(batch, text) for batch in batches for text in batch.texts if 0 <= text.series < _ID_LIMIT]
     if texts:
         rows.count += _texts(texts, rows, latest)
+    arrays = [(batch, one) for batch in batches for one in batch.arrays if 0 <= one.series < _ID_LIMIT]
+    if arrays:
+        rows.count += _arrays(arrays, rows, latest)
     if block := latest.block():
         rows.blocks.append((LATEST, block))
     return rows
@@ -85,12 +100,13 @@ def happenings(messages: Iterable[Message]) -> Rows:
         try:
             event = events.decoder.decode(message.data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            rows.rejected.append(("malformed", str(error)))
+            rows.rejected.append(Rejected("malformed", str(error), message))
             continue
         if not (0 <= event.org < _ID_LIMIT and 0 <= event.device < _ID_LIMIT and FIRST <= event.time < LAST):
-            rows.rejected.append(("range", f"{event.org}.{event.device} at {event.time}"))
+            rows.rejected.append(Rejected("range", f"{event.org}.{event.device} at {event.time}", message))
         elif message.subject != bus.events_subject(event.org, event.device):
-            rows.rejected.append(("subject", f"{message.subject} carries an event of {event.org}.{event.device}"))
+            detail = f"{message.subject} carries an event of {event.org}.{event.device}"
+            rows.rejected.append(Rejected("subject", detail, message))
         else:
             good.append(event)
     if good:
@@ -121,7 +137,9 @@ def _numbers(batches: Sequence[Readings], rows: Rows, latest: _Latest) -> int:
         qualities = np.where(bad, np.uint8(Quality.BAD), qualities)
     columns: list[native.Values] = [org, series, times, values, qualities, _seconds(arrived)]
     rows.blocks.append((READINGS, _block(READINGS, columns)))
-    latest.numbers(org, series, times, values, qualities)
+    groups = group(org, series, times)
+    rows.touched.append(ranges(groups, times))
+    latest.add(groups.newest, org, series, times, qualities, values=values)
     return len(series)
 
 
@@ -137,7 +155,30 @@ def _texts(items: Sequence[tuple[Readings, TextReading]], rows: Rows, latest: _L
     words = [text.text for _, text in items]
     columns: list[native.Values] = [org, series, times, words, qualities, _seconds(arrived)]
     rows.blocks.append((TEXTS, _block(TEXTS, columns)))
-    latest.texts(org, series, times, words, qualities)
+    groups = group(org, series, times)
+    rows.touched.append(ranges(groups, times, text=True))
+    latest.add(groups.newest, org, series, times, qualities, words=words)
+    return len(items)
+
+
+def _arrays(items: Sequence[tuple[Readings, ArrayReading]], rows: Rows, latest: _Latest) -> int:
+    org = np.array([batch.org for batch, _ in items], np.uint32)
+    series = np.array([one.series for _, one in items], np.uint32)
+    arrived = np.array([batch.arrived for batch, _ in items], np.int64)
+    times, lost = _placed(
+        np.array([one.time if FIRST <= one.time < LAST else -1 for _, one in items], np.int64), arrived
+    )
+    values = [one.values for _, one in items]
+    sound = [one.quality in (0, 1, 2) and math.isfinite(one.rate) and one.rate >= 0 for _, one in items]
+    finite = np.array([bool(np.isfinite(one).all()) for one in values])
+    known = np.array([one.quality if good else 2 for (_, one), good in zip(items, sound, strict=True)], np.uint8)
+    qualities = np.where(lost | ~finite, np.uint8(Quality.BAD), known)
+    rates = np.array([one.rate if good else 0.0 for (_, one), good in zip(items, sound, strict=True)])
+    columns: list[native.Values] = [org, series, times, values, rates, qualities, _seconds(arrived)]
+    rows.blocks.append((ARRAYS, _block(ARRAYS, columns)))
+    groups = group(org, series, times)
+    lengths = np.array([len(one) for one in values], np.uint32)
+    latest.add(groups.newest, org, series, times, qualities, lengths=lengths)
     return len(items)
 
 
@@ -148,43 +189,31 @@ class _Latest:
         self._parts: list[tuple[NDArray[np.generic], ...]] = []
         self._words: list[str] = []
 
-    def numbers(
+    def add(
         self,
+        at: NDArray[np.int64],
         org: NDArray[np.uint32],
         series: NDArray[np.uint32],
         times: NDArray[np.int64],
-        values: NDArray[np.float64],
         qualities: NDArray[np.uint8],
+        *,
+        values: NDArray[np.float64] | None = None,
+        words: Sequence[str] | None = None,
+        lengths: NDArray[np.uint32] | None = None,
     ) -> None:
-        at = _last(org, series, times)
-        self._parts.append((org[at], series[at], times[at], values[at], qualities[at]))
-        self._words += [""] * len(at)
-
-    def texts(
-        self,
-        org: NDArray[np.uint32],
-        series: NDArray[np.uint32],
-        times: NDArray[np.int64],
-        words: Sequence[str],
-        qualities: NDArray[np.uint8],
-    ) -> None:
-        at = _last(org, series, times)
-        self._parts.append((org[at], series[at], times[at], np.full(len(at), np.nan), qualities[at]))
-        self._words += [words[index] for index in at]
+        """Rows ``at`` of the columns: numbers, texts or the lengths of arrays."""
+        numbers = values[at] if values is not None else np.full(len(at), np.nan)
+        sizes = lengths[at] if lengths is not None else np.zeros(len(at), np.uint32)
+        self._parts.append((org[at], series[at], times[at], numbers, qualities[at], sizes))
+        self._words += [words[index] for index in at] if words is not None else [""] * len(at)
 
     def block(self) -> bytes:
         if not self._parts:
             return b""
-        org, series, times, values, qualities = (np.concatenate(column) for column in zip(*self._parts, strict=True))
-        return _block(LATEST, [org, series, times, values, self._words, qualities])
-
-
-def _last(org: NDArray[np.uint32], series: NDArray[np.uint32], times: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Indices of the newest row of each (org, series); of equal times the later row."""
-    order = np.argsort(times, kind="stable")
-    key = (org.astype(np.uint64) << np.uint64(32) | series)[order][::-1]
-    _, first = np.unique(key, return_index=True)
-    return order[::-1][first]
+        org, series, times, values, qualities, lengths = (
+            np.concatenate(column) for column in zip(*self._parts, strict=True)
+        )
+        return _block(LATEST, [org, series, times, values, self._words, qualities, lengths])
 
 
 def _placed(times: NDArray[np.int64], arrived: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -197,8 +226,4 @@ def _seconds(times: NDArray[np.int64]) -> NDArray[np.uint32]:
 
 
 def _block(table: Table, values: Sequence[native.Values]) -> bytes:
-    # A block states the type of its values; LowCardinality has a layout of its own and is made from plain strings.
-    types = (re.sub(r"LowCardinality\((.*)\)", r"\1", column.type) for column in table.columns)
-    return native.block(
-        [(column.name, kind, data) for column, kind, data in zip(table.columns, types, values, strict=True)]
-    )
+    return native.block(native.typed(table, values))

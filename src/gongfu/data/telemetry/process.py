@@ -7,13 +7,16 @@ import contextlib
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
-from gongfu.data.telemetry import batch, views
+from gongfu.data.telemetry import batch, upkeep, views
+from gongfu.data.telemetry.cold import ColdStore
 from gongfu.data.telemetry.consume import Consumer
+from gongfu.data.telemetry.dirt import Dirt
 from gongfu.data.telemetry.recorder import Lane
 from gongfu.data.telemetry.schema import DATABASE, migrate
 from gongfu.data.telemetry.store.embedded import EmbeddedEngine
 from gongfu.data.telemetry.store.engine import Engine
 from gongfu.data.telemetry.store.http import StoreApp
+from gongfu.data.telemetry.upkeep import Upkeep
 from gongfu.kernel import bus, ops, process
 from gongfu.kernel.secrets import secret
 from gongfu.kernel.settings import Settings
@@ -25,33 +28,36 @@ def main(settings: Settings) -> None:
 
     async def body(stopping: asyncio.Event) -> None:
         health = ops.Health("recorder", "bus", "store")
-        engine, other = await asyncio.to_thread(_open, settings)
+        engine, frozen, other = await asyncio.to_thread(_open, settings)
         try:
             health.set("store", True)
-            async with ops.serve(ops.app(health, other), sock), _lanes(settings, engine, health) as lanes:
-                await asyncio.gather(*(lane.run(stopping) for lane in lanes))
+            dirt = await asyncio.to_thread(Dirt, engine)
+            async with ops.serve(ops.app(health, other), sock), _lanes(settings, engine, health, dirt) as lanes:
+                keeper = Upkeep(engine, dirt, frozen, settings.cold_after_days)
+                await asyncio.gather(*(lane.run(stopping) for lane in lanes), upkeep.run(keeper, stopping))
         finally:
             await asyncio.to_thread(engine.close)
 
     process.run(settings, "recorder", body)
 
 
-def _open(settings: Settings) -> tuple[Engine, ops.App | None]:
-    engine: Engine
+def _open(settings: Settings) -> tuple[Engine, ColdStore | None, ops.App | None]:
     if settings.store_url:
         from gongfu.data.telemetry.store.remote import RemoteEngine  # noqa: PLC0415 - a client most nodes never load
 
-        engine, app = RemoteEngine(settings.store_url), None
-    else:
-        embedded = EmbeddedEngine(settings.path("telemetry"))
-        engine, app = embedded, StoreApp(embedded, secret(settings.home, "store-internal")).app()
-    migrate(engine)
-    views.make(engine, urlsplit(settings.store_url).path.strip("/") or DATABASE)
-    return engine, app
+        remote = RemoteEngine(settings.store_url)
+        migrate(remote)
+        views.make(remote, urlsplit(settings.store_url).path.strip("/") or DATABASE)
+        return remote, None, None
+    embedded = EmbeddedEngine(settings.path("telemetry"))
+    migrate(embedded)
+    views.make(embedded, DATABASE)
+    app = StoreApp(embedded, secret(settings.home, "store-internal")).app()
+    return embedded, ColdStore(embedded, settings.path("telemetry", "cold")), app
 
 
 @contextlib.asynccontextmanager
-async def _lanes(settings: Settings, engine: Engine, health: ops.Health) -> AsyncIterator[list[Lane]]:
+async def _lanes(settings: Settings, engine: Engine, health: ops.Health, dirt: Dirt) -> AsyncIterator[list[Lane]]:
     consumers: list[Consumer] = []
 
     async def lost() -> None:
@@ -68,8 +74,8 @@ async def _lanes(settings: Settings, engine: Engine, health: ops.Health) -> Asyn
         events = Consumer(client, bus.EVENTS, bus.RECORDER)
         consumers += [readings, events]
         yield [
-            Lane("readings", readings, engine, batch.readings, health),
-            Lane("events", events, engine, batch.happenings, health),
+            Lane("readings", readings, engine, batch.readings, health, dirt),
+            Lane("events", events, engine, batch.happenings, health, dirt),
         ]
         for consumer in consumers:
             await consumer.stop()

@@ -32,12 +32,63 @@ DOWN: Final = (
     " [(least_at.1, least, least_at.2), (greatest_at.1, greatest, greatest_at.2)])) AS point"
     f" FROM ({_BUCKETS})) ORDER BY series, t"
 )
+# The same from roll-ups: a row belongs to the bucket its beginning lies in, its extremes are drawn in its middle.
+_ROLLED: Final = (
+    "SELECT series, intDiv(toUnixTimestamp64Micro(toDateTime64(start, 6, 'UTC')) - {start:Int64}, {width:Int64})"
+    " AS bucket, toInt64(toUnixTimestamp(start)) * 1000000 + {step:Int64} * 500000 AS middle, n AS rows_n, good,"
+    " least, greatest, worst FROM rollups FINAL WHERE org IN {orgs:Array(UInt32)}"
+    " AND series IN {series:Array(UInt32)} AND step = {step:UInt32} AND n > 0"
+    " AND start >= fromUnixTimestamp64Micro({start:Int64}) AND start < fromUnixTimestamp64Micro({end:Int64})"
+)
+_ROLLED_BUCKETS: Final = (
+    "SELECT series, bucket, sum(rows_n) AS n, sum(good) AS finite, max(worst) AS worst_of, min(middle) AS first,"
+    " argMinIf((middle, worst), least, good > 0) AS least_at, minIf(least, good > 0) AS least_of,"
+    " argMaxIf((middle, worst), greatest, good > 0) AS greatest_at, maxIf(greatest, good > 0) AS greatest_of"
+    f" FROM ({_ROLLED}) GROUP BY series, bucket"
+)
+ROLLED: Final = (
+    "SELECT series, point.1 AS t, point.2 AS x, point.3 AS q, n FROM ("
+    "SELECT series, n, arrayJoin(multiIf("
+    "finite = 0, [(first, nan, worst_of)],"
+    " least_of = greatest_of, [(least_at.1, least_of, least_at.2)],"
+    " least_at.1 > greatest_at.1, [(greatest_at.1, greatest_of, greatest_at.2), (least_at.1, least_of, least_at.2)],"
+    " [(least_at.1, least_of, least_at.2), (greatest_at.1, greatest_of, greatest_at.2)])) AS point"
+    f" FROM ({_ROLLED_BUCKETS})) ORDER BY series, t"
+)
+# Since when roll-ups lack something of each series, and which of them have roll-ups of a second.
+PENDING: Final = (
+    "SELECT series, min(lo) AS since FROM dirty WHERE org IN {orgs:Array(UInt32)} AND series IN {series:Array(UInt32)}"
+    " AND text = 0 GROUP BY series"
+)
+FINE: Final = (
+    "SELECT series FROM series FINAL WHERE org IN {orgs:Array(UInt32)} AND series IN {series:Array(UInt32)}"
+    " AND interval > 0 AND interval < {fine:Float64} AND gone = 0"
+)
+ARRAYS: Final = (
+    "SELECT series, toUnixTimestamp64Micro(ts) AS t, values, rate, quality AS q FROM arrays FINAL"
+    f" WHERE {_RANGE} ORDER BY series, t DESC LIMIT {{points:UInt32}} BY series"
+)
+ROOTS: Final = (
+    "SELECT series, toUnixTimestamp64Micro(ts) AS t, sqrt(arrayAvg(v -> v * v, values)) AS x, quality AS q FROM arrays"
+    f" FINAL WHERE {_RANGE} ORDER BY series, t DESC LIMIT {{points:UInt32}} BY series"
+)
+COLD: Final = f"SELECT count() AS n FROM readings_cold WHERE {_RANGE}"
+
+
+def with_cold(sql: str) -> str:
+    """``sql`` over the readings of a range, those in files included; of two with one time the later arrival."""
+    one = "SELECT org, series, ts, value, quality, arrived FROM"
+    both = f"{one} readings FINAL WHERE {_RANGE} UNION ALL {one} readings_cold WHERE {_RANGE}"
+    source = f"(SELECT * FROM ({both}) ORDER BY series, ts, arrived DESC LIMIT 1 BY org, series, ts)"
+    return sql.replace("FROM readings FINAL", f"FROM {source}").replace("FROM readings WHERE", f"FROM {source} WHERE")
+
+
 STATES: Final = (
     "SELECT series, toUnixTimestamp64Micro(ts) AS t, text AS x, quality AS q"
     f" FROM texts FINAL WHERE {_RANGE} ORDER BY series, t LIMIT {{points:UInt32}} BY series"
 )
 LATEST: Final = (
-    "SELECT series, toUnixTimestamp64Micro(ts) AS t, value, text, quality FROM latest FINAL"
+    "SELECT series, toUnixTimestamp64Micro(ts) AS t, value, text, quality, length FROM latest FINAL"
     " WHERE org IN {orgs:Array(UInt32)} AND series IN {series:Array(UInt32)}"
 )
 EVENTS: Final = (

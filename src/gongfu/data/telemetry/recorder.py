@@ -10,8 +10,11 @@ from typing import Final
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from gongfu.data.telemetry import poison
 from gongfu.data.telemetry.batch import Message, Rows
 from gongfu.data.telemetry.consume import Consumer, Taken
+from gongfu.data.telemetry.dirt import Dirt
+from gongfu.data.telemetry.schema import POISON
 from gongfu.data.telemetry.store.engine import Engine, StoreFailure
 from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.ops import Health
@@ -41,12 +44,14 @@ class Lane:
         engine: Engine,
         to_rows: Callable[[Iterable[Message]], Rows],
         health: Health,
+        dirt: Dirt,
     ) -> None:
         self._name = name
         self._consumer = consumer
         self._engine = engine
         self._to_rows = to_rows
         self._health = health
+        self._dirt = dirt
         self._logged: set[str] = set()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -105,13 +110,17 @@ class Lane:
     def _insert(self, rows: Rows) -> None:
         for table, block in rows.blocks:
             self._engine.insert(table, block)
+        if rows.touched:
+            self._dirt.tell(rows.touched)
+        if rows.rejected:
+            self._engine.insert(POISON, poison.block(self._name, rows.rejected, time.time()))
 
     def _note(self, rows: Rows) -> None:
-        for reason, detail in rows.rejected:
-            REJECTED.labels(self._name, reason).inc()
-            if reason not in self._logged:
-                self._logged.add(reason)
-                log.warning("message left out", stream=self._name, reason=reason, detail=detail[:300])
+        for one in rows.rejected:
+            REJECTED.labels(self._name, one.reason).inc()
+            if one.reason not in self._logged:
+                self._logged.add(one.reason)
+                log.warning("message parked", stream=self._name, reason=one.reason, detail=one.detail[:300])
 
 
 def _pause(failures: int) -> float:

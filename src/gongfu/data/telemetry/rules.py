@@ -21,6 +21,8 @@ LONGEST: Final = timedelta(days=3660)
 MAX_EVENTS: Final = 1000
 _GAP_SPACINGS: Final = 5
 _GAP_BUCKETS: Final = 2
+_STEPS: Final = (86_400, 3600, 60, 1)
+_MINUTE: Final = 60_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _END: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -77,6 +79,31 @@ def check_series(series: Sequence[int]) -> list[int]:
 def bucket_width(start: int, end: int, points: int) -> int:
     """Width in microseconds of the buckets from each of which the least and the greatest value are drawn."""
     return max(1, -((start - end) // max(1, points // 2)))
+
+
+def month_began(now: int) -> int:
+    """Beginning of the month (UTC) of ``now``, microseconds: what is younger is never in a file."""
+    moment = _EPOCH + timedelta(microseconds=now)
+    return microseconds(moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
+
+
+def rollup_step(width: int, *, fine: bool) -> int:
+    """Seconds of the coarsest roll-up that a chart with buckets of ``width`` (microseconds) can be drawn from.
+
+    0: none is fine enough, the readings themselves are read. ``fine``: roll-ups of a second exist.
+    """
+    return next((step for step in _STEPS if step * 1_000_000 <= width and (step > 1 or fine)), 0)
+
+
+def rolled_until(start: int, end: int, pending: int | None, now: int) -> int:
+    """Where a chart changes from roll-ups to readings (microseconds): from there on roll-ups may lack something.
+
+    ``pending`` is the beginning (seconds) of what is not rolled up yet; None when nothing waits.
+    """
+    known = (now // _MINUTE - 1) * _MINUTE
+    if pending is not None:
+        known = min(known, pending * 1_000_000)
+    return max(start, min(known, end))
 
 
 def gap_threshold(spacing: float, width: int) -> int:

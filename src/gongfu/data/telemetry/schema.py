@@ -57,6 +57,14 @@ TEXTS = Table(
     version="arrived",
     partition="toYYYYMM(ts)",
 )
+COLD_READINGS = Table(
+    "readings_cold",
+    READINGS.columns,
+    key=READINGS.key,
+    version=READINGS.version,
+    partition=READINGS.partition,
+)
+"""Months that :mod:`.cold` took out of ``readings``: Parquet files behind the embedded engine, empty on a server."""
 LATEST = Table(
     "latest",
     (
@@ -66,6 +74,7 @@ LATEST = Table(
         Column("value", "Float64"),
         Column("text", "String"),
         Column("quality", "UInt8"),
+        Column("length", "UInt32"),  # of an array; 0 for a number or text
     ),
     key=("org", "series"),
     version="ts",
@@ -186,9 +195,6 @@ POISON = Table(
     key=("org", "id"),
     version="at",
 )
-TABLES = (READINGS, TEXTS, LATEST, EVENTS, IDENTIFIERS, ARRAYS, SERIES, ROLLUPS, DURATIONS, POISON)
-"""What a tenant may read, each row of which names its owner in ``org``; ``kernel.store.TABLES`` has their names."""
-
 DIRTY = Table(
     "dirty",
     (
@@ -204,6 +210,22 @@ DIRTY = Table(
     partition="generation",
 )
 """Where readings arrived that no roll-up knows yet; a generation is dropped once it is rolled up."""
+TABLES = (
+    READINGS,
+    TEXTS,
+    LATEST,
+    EVENTS,
+    IDENTIFIERS,
+    ARRAYS,
+    SERIES,
+    ROLLUPS,
+    DURATIONS,
+    POISON,
+    DIRTY,
+    COLD_READINGS,
+)
+"""What a tenant may read, each row of which names its owner in ``org``; ``kernel.store.TABLES`` has their names."""
+
 ROLLING = Table(
     "rolling",
     (
@@ -236,7 +258,7 @@ COLD = Table(
     version="at",
 )
 """Months whose readings lie in Parquet files."""
-OWN = (DIRTY, ROLLING, COLD)
+OWN = (ROLLING, COLD)
 """What the recorder keeps for itself; no tenant reads it."""
 
 STEPS: tuple[tuple[str, ...], ...] = (
@@ -245,7 +267,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
     # The index is made anew from the identifier store when it is found empty.
     (f"DROP TABLE IF EXISTS `{IDENTIFIERS.name}`", IDENTIFIERS.ddl()),
     (
-        *(table.ddl() for table in (ARRAYS, SERIES, ROLLUPS, DURATIONS, POISON, *OWN)),
+        "ALTER TABLE latest ADD COLUMN IF NOT EXISTS `length` UInt32",
+        *(table.ddl() for table in (ARRAYS, SERIES, ROLLUPS, DURATIONS, POISON, DIRTY, COLD_READINGS, *OWN)),
         # What is there already is rolled up in the background, one range for each series.
         "INSERT INTO dirty SELECT 0, org, series, 0, intDiv(toUnixTimestamp(min(ts)), 60) * 60,"
         " toUnixTimestamp(max(ts)) + 1 FROM readings WHERE ts < '2106-01-01' GROUP BY org, series",

@@ -13,27 +13,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from gongfu.data.telemetry import queries, rules
+from gongfu.data.telemetry import charting, queries, rules
+from gongfu.data.telemetry.charting import History as History
+from gongfu.data.telemetry.charting import Point as Point
 from gongfu.kernel.store import StoreClient, Value, client
 
 EXPORT_ROWS: Final = 2_000_000
 """Rows one export may hold."""
-
-
-class Point(msgspec.Struct, frozen=True, array_like=True):
-    """One point of a chart: milliseconds since 1970 UTC, value (None: the line is interrupted), quality."""
-
-    time: int
-    value: float | str | None
-    quality: int
-
-
-class History(msgspec.Struct, frozen=True):
-    """Points of one series in time order; ``complete`` when no reading was left out."""
-
-    series: int
-    points: list[Point]
-    complete: bool
 
 
 class LastValue(msgspec.Struct, frozen=True):
@@ -44,6 +30,8 @@ class LastValue(msgspec.Struct, frozen=True):
     value: float | None
     text: str
     quality: int
+    length: int = 0
+    """Elements of an array; 0 for a number or text."""
 
     @property
     def point(self) -> Point:
@@ -72,26 +60,16 @@ def history(
 ) -> list[History]:
     """Readings from ``start`` to before ``end``, at most about ``points`` a series, one entry for each of ``series``.
 
-    What does not fit is down-sampled to the least and the greatest value of equal intervals. Silence much longer than
-    usual appears as one point without value. Raises :class:`Invalid`, :class:`Unavailable`.
+    What does not fit is down-sampled to the least and the greatest value of equal intervals, taken from roll-ups where
+    the intervals are wide enough and the roll-ups are up to date. Silence much longer than usual appears as one point
+    without value. Raises :class:`Invalid`, :class:`Unavailable`.
     """
     ids = rules.check_series(series)
     low, high = rules.check_range(start, end)
     rules.check_points(points)
     if not ids or not orgs:
         return [History(one, [], True) for one in ids]
-    source = store or client()
-    asked: dict[str, Value] = {"orgs": sorted(orgs), "start": low, "end": high}
-    counts = source.query_arrow(queries.COUNTS, {**asked, "series": ids}, orgs=orgs)
-    count = dict(zip(_column(counts, "series"), _column(counts, "n"), strict=True))
-    found: dict[int, History] = {}
-    if small := [one for one in ids if 0 < count.get(one, 0) <= points]:
-        table = source.query_arrow(queries.RAW, {**asked, "series": small}, orgs=orgs)
-        found |= {one: _history(one, part, 0) for one, part in _by_series(table)}
-    if large := [one for one in ids if count.get(one, 0) > points]:
-        width = rules.bucket_width(low, high, points)
-        table = source.query_arrow(queries.DOWN, {**asked, "series": large, "width": width}, orgs=orgs)
-        found |= {one: _history(one, part, width) for one, part in _by_series(table)}
+    found = charting.numbers(store or client(), sorted(orgs), ids, low, high, points)
     return [found.get(one, History(one, [], True)) for one in ids]
 
 
@@ -111,7 +89,7 @@ def states(
     found: dict[int, History] = {}
     if ids and orgs:
         asked: dict[str, Value] = {"orgs": sorted(orgs), "series": ids, "start": low, "end": high, "points": points}
-        for one, part in _by_series((store or client()).query_arrow(queries.STATES, asked, orgs=orgs)):
+        for one, part in charting.by_series((store or client()).query_arrow(queries.STATES, asked, orgs=orgs)):
             rows = zip(_column(part, "t"), part.column("x").to_pylist(), _column(part, "q"), strict=True)
             found[one] = History(one, [Point(t // 1000, x, q) for t, x, q in rows], part.num_rows < points)
     return [found.get(one, History(one, [], True)) for one in ids]
@@ -125,10 +103,10 @@ def last_values(
     if not ids or not orgs:
         return {}
     table = (store or client()).query_arrow(queries.LATEST, {"orgs": sorted(orgs), "series": ids}, orgs=orgs)
-    columns = (table.column(name).to_pylist() for name in ("series", "t", "value", "text", "quality"))
+    columns = (table.column(name).to_pylist() for name in ("series", "t", "value", "text", "quality", "length"))
     return {
-        one: LastValue(one, time, value if np.isfinite(value) else None, text, quality)
-        for one, time, value, text, quality in zip(*columns, strict=True)
+        one: LastValue(one, time, value if np.isfinite(value) else None, text, quality, length)
+        for one, time, value, text, quality, length in zip(*columns, strict=True)
     }
 
 
@@ -163,7 +141,9 @@ def count(
     if not ids or not orgs:
         return 0
     asked: dict[str, Value] = {"orgs": sorted(orgs), "series": ids, "start": low, "end": high}
-    return int((store or client()).query_arrow(queries.COUNT, asked, orgs=orgs).column("n")[0].as_py())
+    source = store or client()
+    sql = charting.warm(source, sorted(orgs), ids, low, high)(queries.COUNT)
+    return int(source.query_arrow(sql, asked, orgs=orgs).column("n")[0].as_py())
 
 
 def rates(
@@ -185,32 +165,9 @@ def export(
     ids = rules.check_series(series)
     low, high = rules.check_range(start, end)
     asked: dict[str, Value] = {"orgs": sorted(orgs), "series": ids, "start": low, "end": high, "limit": EXPORT_ROWS}
-    return (store or client()).query_arrow(queries.EXPORT, asked, orgs=orgs, limit_seconds=30)
-
-
-def _history(series: int, table: pa.Table, width: int) -> History:
-    times = table.column("t").to_numpy()
-    values = table.column("x").to_numpy()
-    qualities = table.column("q").to_numpy()
-    spacing = rules.usual_spacing(times)
-    interrupted = set(rules.breaks(times, rules.gap_threshold(spacing, width)).tolist())
-    points: list[Point] = []
-    finite = np.isfinite(values)
-    for index, (time, value, quality) in enumerate(
-        zip(times.tolist(), values.tolist(), qualities.tolist(), strict=True)
-    ):
-        points.append(Point(time // 1000, value if finite[index] else None, quality))
-        if index in interrupted:
-            points.append(Point(time // 1000 + 1, None, 0))
-    return History(series, points, width == 0)
-
-
-def _by_series(table: pa.Table) -> list[tuple[int, pa.Table]]:
-    """Slices of a table sorted by series."""
-    keys = table.column("series").to_numpy()
-    starts = np.flatnonzero(np.diff(keys, prepend=-1 if len(keys) else [])).tolist()
-    ends = [*starts[1:], len(keys)]
-    return [(int(keys[a]), table.slice(a, b - a)) for a, b in zip(starts, ends, strict=True)] if len(keys) else []
+    source = store or client()
+    sql = charting.warm(source, sorted(orgs), ids, low, high)(queries.EXPORT)
+    return source.query_arrow(sql, asked, orgs=orgs, limit_seconds=30)
 
 
 def _column(table: pa.Table, name: str) -> list[int]:

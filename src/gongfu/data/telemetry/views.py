@@ -35,8 +35,8 @@ _SHOWN: Final = {
 }
 """Columns that say what they say in ``system``; every other one is there and empty."""
 _KEY: Final = {"tables": "name", "columns": "table"}
-_UNLISTED: Final = frozenset(("dirty",))
-"""What a person may read but has no use for."""
+_UNLISTED: Final = frozenset(("dirty", "poison", "readings_cold"))
+"""What a person may read but has no use for: inside, friendlier views have it, or its definition names files."""
 _NAMES: Final = (
     "s.device_key AS device, s.tag_key AS tag, s.name AS name, s.unit AS unit, s.model AS model, s.owner AS owner"
 )
@@ -47,20 +47,26 @@ _ROLLED: Final = (
 )
 
 
-def _friendly(table: str, columns: str, condition: str = "1") -> str:
-    return (
-        f"SELECT r.org AS org, r.series AS series, {_NAMES}, {columns}"  # noqa: S608 - constants
-        f" FROM (SELECT * FROM {table} FINAL WHERE {condition}) AS r {_JOIN}"
-    )
+_HOT: Final = "SELECT org, series, ts, value, quality FROM"
+
+
+def _friendly(source: str, columns: str) -> str:
+    return f"SELECT r.org AS org, r.series AS series, {_NAMES}, {columns} FROM ({source}) AS r {_JOIN}"  # noqa: S608
+
+
+def _rolled(step: int) -> str:
+    return _friendly(f"SELECT * FROM rollups FINAL WHERE step = {step}", _ROLLED)  # noqa: S608 - constants
 
 
 FRIENDLY: Final = {
-    "points": _friendly("readings", "r.ts AS time, r.value AS value, r.quality AS quality"),
-    "text_points": _friendly("texts", "r.ts AS time, r.text AS text, r.quality AS quality"),
-    "last_points": _friendly("latest", "r.ts AS time, r.value AS value, r.text AS text, r.quality AS quality"),
-    "minutes": _friendly("rollups", _ROLLED, "step = 60"),
-    "hours": _friendly("rollups", _ROLLED, "step = 3600"),
-    "days": _friendly("rollups", _ROLLED, "step = 86400"),
+    "points": _friendly(
+        f"{_HOT} readings FINAL UNION ALL {_HOT} readings_cold", "r.ts AS time, r.value AS value, r.quality AS quality"
+    ),
+    "text_points": _friendly("SELECT * FROM texts FINAL", "r.ts AS time, r.text AS text, r.quality AS quality"),
+    "last_points": _friendly("SELECT * FROM latest FINAL", "r.ts AS time, r.value AS value, r.text AS text, r.quality AS quality"),
+    "minutes": _rolled(60),
+    "hours": _rolled(3600),
+    "days": _rolled(86400),
 }
 """View → its SELECT; ``time`` in UTC, ``quality`` 0 good, 1 uncertain, 2 bad."""
 

@@ -48,6 +48,18 @@ _WRITER: Final[dict[str, str | int]] = {
     "max_partitions_per_insert_block": 0,
     "date_time_input_format": "best_effort",
 }
+# Of work that may wait: it takes one thread of those that readers have.
+BACKGROUND: Final[dict[str, str | int]] = {
+    "max_threads": 1,
+    "max_insert_threads": 1,
+    "max_memory_usage": 500_000_000,
+    "max_bytes_before_external_group_by": 250_000_000,
+    "max_bytes_before_external_sort": 250_000_000,
+    "max_partitions_per_insert_block": 0,
+    "do_not_merge_across_partitions_select_final": 1,
+    "function_range_max_elements_in_block": 1_000_000_000,
+    "mutations_sync": 2,
+}
 
 
 def _marked(identity: str) -> str:
@@ -113,6 +125,22 @@ class EmbeddedEngine:
         with self._writing:
             return _query(self._writer, sql).decode().split("\n", 1)[0].split("\t", 1)[0]
 
+    def partition_state(self, table: Table, partition: str) -> str:
+        """What changes with every insertion into ``partition`` and every mutation of it; merges leave it."""
+        return self.query(_state(table, partition), "TSVRaw").decode().strip()
+
+    def drop_partition(self, table: Table, partition: str, state: str) -> bool:
+        """Drop ``partition`` unless it has changed since its ``state`` was asked; whether it was dropped."""
+        with self._writing:
+            if _query(self._writer, _state(table, partition)).decode().strip() != state:
+                return False
+            _query(self._writer, f"ALTER TABLE `{table.name}` DROP PARTITION {literal(partition)}")
+            return True
+
+    def background(self, sql: str) -> str:
+        """See :class:`Engine`."""
+        return self.query(sql, "TSVRaw", settings=BACKGROUND).decode().split("\n", 1)[0].split("\t", 1)[0]
+
     def query(
         self,
         sql: str,
@@ -148,6 +176,13 @@ class EmbeddedEngine:
         with self._writing:
             self._writer.close()
             os.close(self._lock)
+
+
+def _state(table: Table, partition: str) -> str:
+    return (
+        "SELECT max(max_block_number), max(data_version) FROM system.parts WHERE active"  # noqa: S608 - names of ours
+        f" AND database = currentDatabase() AND table = {literal(table.name)} AND partition = {literal(partition)}"
+    )
 
 
 def _connect(address: str) -> Any:

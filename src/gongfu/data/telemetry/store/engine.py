@@ -28,5 +28,8 @@ class Engine(Protocol):
     def scalar(self, sql: str) -> str:
         """First value of the first row, as text."""
 
+    def background(self, sql: str) -> str:
+        """Run ``sql`` beside the insertions, with one thread and bounded memory; the first value it returns."""
+
     def close(self) -> None:
         """Release files and connections."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Final
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -13,6 +14,14 @@ from clickhouse_connect.driver.exceptions import Error
 from gongfu.data.telemetry.schema import DATABASE, Table
 from gongfu.data.telemetry.store.engine import StoreFailure
 from gongfu.kernel.i18n import mark
+
+_BACKGROUND: Final = {
+    "max_memory_usage": 4_000_000_000,
+    "max_partitions_per_insert_block": 0,
+    "do_not_merge_across_partitions_select_final": 1,
+    "mutations_sync": 2,
+}
+"""A server has memory and threads of its own; it only must not refuse many months at once."""
 
 
 class RemoteEngine:
@@ -48,6 +57,11 @@ class RemoteEngine:
         """See :class:`Engine`."""
         with _translated():
             return str(self._client.command(sql))
+
+    def background(self, sql: str) -> str:
+        """See :class:`Engine`."""
+        with _translated():
+            return str(self._client.command(sql, settings=dict(_BACKGROUND)))
 
     def close(self) -> None:
         """See :class:`Engine`."""

@@ -76,6 +76,8 @@ _EXPLAINED: Final = frozenset(
     ("type", "kind", "query", "format_ast", "is_outfile_append", "is_outfile_truncate", "is_into_outfile_with_stdout")
 )
 """Parts of an EXPLAIN that may be there: no settings, no file to write."""
+_OF_FILES: Final = frozenset(("_path", "_file", "_size", "_time", "_etag", "_headers"))
+"""Columns with which a table of files tells of the node's disk."""
 _NESTED_TYPES: Final = ("SetQuery", "ExplainQuery")
 
 
@@ -128,6 +130,8 @@ class Gate:
             raise Refused(mark("A query cannot change settings."))
         if kind == "QueryParameter" and node.get("param_type") == "Identifier":
             raise Refused(mark("A parameter cannot stand for the name of a table or column."))
+        if kind == "Identifier" and str(node.get("name")).rpartition(".")[2] in _OF_FILES:
+            raise Refused(mark("The column {name} cannot be read here."), name=node.get("name"))
         if kind == "TableIdentifier":
             _check_table(str(node.get("name")), named)
         function = node.get("table_function")

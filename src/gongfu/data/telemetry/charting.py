@@ -1,0 +1,134 @@
+"""The points of a chart: from the readings themselves, or from the roll-ups that suit its width."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from gongfu.data.telemetry import queries, rules
+from gongfu.data.telemetry.rollup_sql import FINE
+from gongfu.kernel.store import StoreClient, Value
+
+
+class Point(msgspec.Struct, frozen=True, array_like=True):
+    """One point of a chart: milliseconds since 1970 UTC, value (None: the line is interrupted), quality."""
+
+    time: int
+    value: float | str | None
+    quality: int
+
+
+class History(msgspec.Struct, frozen=True):
+    """Points of one series in time order; ``complete`` when no reading was left out."""
+
+    series: int
+    points: list[Point]
+    complete: bool
+
+
+def numbers(
+    source: StoreClient, orgs: Sequence[int], ids: Sequence[int], low: int, high: int, points: int
+) -> dict[int, History]:
+    """Charts of the numeric series ``ids`` from ``low`` to before ``high`` (microseconds); silent ones are absent."""
+    width = rules.bucket_width(low, high, points)
+    found: dict[int, History] = {}
+    if width >= 1_000_000:
+        found = _rolled(source, orgs, ids, low, high, points, width)
+    if rest := [one for one in ids if one not in found]:
+        found |= _read(source, orgs, rest, low, high, points, width)
+    return found
+
+
+def _rolled(
+    source: StoreClient, orgs: Sequence[int], ids: Sequence[int], low: int, high: int, points: int, width: int
+) -> dict[int, History]:
+    """Charts of those series whose roll-ups are fine enough and hold more than the chart can show."""
+    asked: dict[str, Value] = {"orgs": orgs, "series": ids}
+    pending = source.query_arrow(queries.PENDING, asked, orgs=orgs)
+    since = dict(zip(_column(pending, "series"), _column(pending, "since"), strict=True))
+    fine: set[int] = set()
+    if width < 60_000_000:
+        fine = set(_column(source.query_arrow(queries.FINE, {**asked, "fine": FINE}, orgs=orgs), "series"))
+    now = time.time_ns() // 1000
+    jobs: dict[tuple[int, int], list[int]] = {}
+    for one in ids:
+        step = rules.rollup_step(width, fine=one in fine)
+        until = rules.rolled_until(low, high, since.get(one), now)
+        # A bucket is drawn from one source: it changes where a bucket begins.
+        until = low + (until - low) // width * width
+        if step and until > low:
+            jobs.setdefault((step, until), []).append(one)
+    found: dict[int, History] = {}
+    for (step, until), some in jobs.items():
+        span: dict[str, Value] = {"orgs": orgs, "series": some, "start": low, "end": until, "width": width}
+        rolled = dict(by_series(source.query_arrow(queries.ROLLED, {**span, "step": step}, orgs=orgs)))
+        if many := [one for one, part in rolled.items() if sum(_column(part, "n")) > points]:
+            newer: dict[int, pa.Table] = {}
+            if until < high:
+                tail = {**span, "series": many, "start": until, "end": high}
+                newer = dict(by_series(source.query_arrow(queries.DOWN, tail, orgs=orgs)))
+            for one in many:
+                parts = [part.select(["t", "x", "q"]) for part in (rolled[one], newer.get(one)) if part is not None]
+                found[one] = _history(one, pa.concat_tables(parts, promote_options="permissive"), width)
+    return found
+
+
+def warm(source: StoreClient, orgs: Sequence[int], ids: Sequence[int], low: int, high: int) -> Callable[[str], str]:
+    """What turns a question over readings into one that also finds those in files, where there are any."""
+    if low >= rules.month_began(time.time_ns() // 1000):
+        return str
+    asked: dict[str, Value] = {"orgs": orgs, "series": ids, "start": low, "end": high}
+    found = _column(source.query_arrow(queries.COLD, asked, orgs=orgs), "n")
+    return queries.with_cold if found and found[0] else str
+
+
+def _read(
+    source: StoreClient, orgs: Sequence[int], ids: Sequence[int], low: int, high: int, points: int, width: int
+) -> dict[int, History]:
+    """Charts from the readings."""
+    asked: dict[str, Value] = {"orgs": orgs, "start": low, "end": high}
+    whole = warm(source, orgs, ids, low, high)
+    counts = source.query_arrow(whole(queries.COUNTS), {**asked, "series": ids}, orgs=orgs)
+    count = dict(zip(_column(counts, "series"), _column(counts, "n"), strict=True))
+    found: dict[int, History] = {}
+    if small := [one for one in ids if 0 < count.get(one, 0) <= points]:
+        table = source.query_arrow(whole(queries.RAW), {**asked, "series": small}, orgs=orgs)
+        found |= {one: _history(one, part, 0) for one, part in by_series(table)}
+    if large := [one for one in ids if count.get(one, 0) > points]:
+        table = source.query_arrow(whole(queries.DOWN), {**asked, "series": large, "width": width}, orgs=orgs)
+        found |= {one: _history(one, part, width) for one, part in by_series(table)}
+    return found
+
+
+def _history(series: int, table: pa.Table, width: int) -> History:
+    times = table.column("t").to_numpy()
+    values = table.column("x").to_numpy()
+    qualities = table.column("q").to_numpy()
+    spacing = rules.usual_spacing(times)
+    interrupted = set(rules.breaks(times, rules.gap_threshold(spacing, width)).tolist())
+    points: list[Point] = []
+    finite = np.isfinite(values)
+    for index, (moment, value, quality) in enumerate(
+        zip(times.tolist(), values.tolist(), qualities.tolist(), strict=True)
+    ):
+        points.append(Point(moment // 1000, value if finite[index] else None, quality))
+        if index in interrupted:
+            points.append(Point(moment // 1000 + 1, None, 0))
+    return History(series, points, width == 0)
+
+
+def by_series(table: pa.Table) -> list[tuple[int, pa.Table]]:
+    """Slices of a table sorted by series."""
+    keys = table.column("series").to_numpy()
+    starts = np.flatnonzero(np.diff(keys, prepend=-1 if len(keys) else [])).tolist()
+    ends = [*starts[1:], len(keys)]
+    return [(int(keys[a]), table.slice(a, b - a)) for a, b in zip(starts, ends, strict=True)] if len(keys) else []
+
+
+def _column(table: pa.Table, name: str) -> list[int]:
+    numbers: list[int] = table.column(name).to_pylist()
+    return numbers

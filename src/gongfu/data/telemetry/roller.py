@@ -1,0 +1,158 @@
+"""Keeps roll-ups up to date: takes what :mod:`.dirt` was told and computes those buckets again from the readings.
+
+The minute at hand is left for later: a bucket is computed when it is over, and once more for whatever comes late.
+Every pass takes the same care of a correction of last year as of the last minute.
+"""
+# ruff: noqa: S608 - the parts put together here are constants and integers
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
+
+import structlog
+from prometheus_client import Counter
+
+from gongfu.data.telemetry import rollup_sql as sql
+from gongfu.data.telemetry.dirt import Dirt
+from gongfu.data.telemetry.rollup_sql import DAY, HOUR, MINUTE, SECOND, Window
+from gongfu.data.telemetry.store.engine import Engine, StoreFailure
+
+MOST_ROWS: Final = 2_000_000
+"""Readings one statement may take into memory."""
+FAILED: Final = Counter("gongfu_recorder_rollup_failures_total", "Windows whose roll-ups could not be computed")
+
+log = structlog.get_logger(__name__)
+
+
+class Roller:
+    """Passes over the dirty ranges of one store. One at a time; blocks."""
+
+    def __init__(
+        self, engine: Engine, dirt: Dirt, clock: Callable[[], float] = time.time, *, most_rows: int = MOST_ROWS
+    ) -> None:
+        self._engine = engine
+        self._dirt = dirt
+        self._clock = clock
+        self._most = most_rows
+
+    def roll(self, until: int | None = None) -> int:
+        """One pass over everything told before it; ``until`` (seconds) ends the last bucket. How many windows."""
+        end = (int(self._clock()) if until is None else until) // MINUTE * MINUTE
+        generation = self._dirt.advance()
+        waiting = f"FROM dirty WHERE generation <= {generation}"
+        if self._engine.background(f"SELECT count() {waiting} AND lo < {end}") == "0":
+            return 0  # what there is belongs to minutes that are not over
+        self._gather(generation, end)
+        done = 0
+        for short in (True, False):
+            for window in self._windows(short=short):
+                done += 1
+                self._compute(window)
+        self._carry(generation, end)
+        self._forget(generation)
+        return done
+
+    def _gather(self, generation: int, end: int) -> None:
+        """What to compute, with what the series says of itself."""
+        self._engine.background("TRUNCATE TABLE rolling")
+        hold = f"if(s.hold > 0, s.hold, {sql.HOLD})"
+        # Readings beyond their retention are gone or going: what was computed from them must stay.
+        since = f"greatest(d.lo, if(s.keep_raw > 0, {end} - s.keep_raw * {DAY}, 0))"
+        self._engine.background(
+            "INSERT INTO rolling (org, series, text, lo, hi, hold, states, fine)"
+            f" SELECT d.org, d.series, d.text, {since},"
+            f" least({end}, intDiv(d.hi + toInt64(ceil({hold})) + 59, 60) * 60),"
+            f" toInt64({hold} * 1000000), d.text OR s.kind IN ('state', 'boolean'),"
+            f" s.interval > 0 AND s.interval < {sql.FINE}"
+            f" FROM (SELECT org, series, text, lo, max(hi) AS hi FROM dirty WHERE generation <= {generation}"
+            f" AND lo < {end} GROUP BY org, series, text, lo) AS d"
+            " LEFT ANY JOIN (SELECT org, series, hold, kind, interval, keep_raw FROM series FINAL) AS s"
+            " ON d.org = s.org AND d.series = s.series"
+        )
+
+    def _windows(self, *, short: bool) -> Iterator[Window]:
+        held = f"hold {'<=' if short else '>'} {sql.SHORT}"
+        longest = int(self._engine.background(f"SELECT max(hold) FROM rolling WHERE {held}"))
+        if not longest:
+            return
+        days = self._engine.background(
+            "SELECT arrayStringConcat(arrayMap(x -> toString(x), arraySort(groupUniqArray(day))), ',') FROM ("
+            f"SELECT arrayJoin(range(intDiv(lo, {DAY}), intDiv(hi - 1, {DAY}) + 1)) AS day FROM rolling"
+            f" WHERE {held} AND hi > lo)"
+        )
+        for day in filter(None, days.split(",")):
+            yield from self._split(Window(int(day) * DAY, (int(day) + 1) * DAY, longest, short))
+
+    def _split(self, window: Window) -> Iterator[Window]:
+        """Parts of ``window`` that one statement can take; none where nothing is to do."""
+        chosen = sql.overlap(window)
+        if self._engine.background(f"SELECT count() FROM rolling WHERE {chosen}") == "0":
+            return
+        span = (
+            f"ts >= fromUnixTimestamp64Micro({max(0, window.start * 1_000_000 - window.longest)}, 'UTC')"
+            f" AND ts < fromUnixTimestamp64Micro({window.end * 1_000_000}, 'UTC')"
+            f" AND (org, series) IN (SELECT org, series FROM rolling WHERE {chosen})"
+        )
+        rows = max(
+            int(self._engine.background(f"SELECT count() FROM {table} WHERE {span}")) for table in ("readings", "texts")
+        )
+        if rows <= self._most or window.end - window.start <= MINUTE:
+            shares = max(1, -(-rows // self._most))
+            for share in range(shares):
+                yield replace(window, share=share, shares=shares)
+            return
+        unit = HOUR if window.end - window.start >= 2 * HOUR else MINUTE
+        middle = (window.start + window.end) // 2 // unit * unit
+        yield from self._split(replace(window, end=middle))
+        yield from self._split(replace(window, start=middle))
+
+    def _compute(self, window: Window) -> None:
+        try:
+            for statement in self._statements(window):
+                self._engine.background(statement)
+        except StoreFailure as error:
+            FAILED.inc()
+            log.error("roll-ups of a window failed, will try again", window=str(window), reason=str(error)[:300])
+            # Told anew, so that one window that cannot be computed does not keep the others.
+            self._engine.background(
+                f"INSERT INTO dirty SELECT {self._dirt.generation}, org, series, text, greatest(lo, {window.start}),"
+                f" least(hi, {window.end}) FROM rolling WHERE {sql.overlap(window)}"
+            )
+
+    def _statements(self, window: Window) -> Iterator[str]:
+        kinds = self._engine.background(
+            "SELECT max(text = 0) * 1 + max(text) * 2 + max(text = 0 AND states) * 4 + max(fine) * 8"
+            f" FROM rolling WHERE {sql.overlap(window)}"
+        )
+        found = int(kinds)
+        if found & 8:
+            yield sql.numbers(SECOND, window)
+        if found & 1:
+            yield sql.numbers(MINUTE, window)
+            yield from (sql.coarser(step, window) for step in (HOUR, DAY))
+        for flag, text in ((2, True), (4, False)):
+            if found & flag:
+                yield sql.states(window, text=text)
+                yield from (sql.coarser_states(step, window, text=text) for step in (HOUR, DAY))
+
+    def _carry(self, generation: int, end: int) -> None:
+        """What lies after ``end`` comes with a later pass, also minutes in which a value is only still held."""
+        hold = f"if(s.hold > 0, s.hold, {sql.HOLD})"
+        self._engine.background(
+            f"INSERT INTO dirty SELECT {self._dirt.generation}, d.org, d.series, d.text, greatest(d.lo, {end}), d.hi"
+            " FROM (SELECT org, series, text, min(lo) AS lo, max(hi) AS hi FROM dirty"
+            f" WHERE generation <= {generation} GROUP BY org, series, text) AS d"
+            " LEFT ANY JOIN (SELECT org, series, hold FROM series FINAL) AS s"
+            f" ON d.org = s.org AND d.series = s.series WHERE d.hi + {hold} > {end}"
+        )
+
+    def _forget(self, generation: int) -> None:
+        found = self._engine.background(
+            "SELECT arrayStringConcat(arrayMap(x -> toString(x), groupUniqArray(generation)), ',')"
+            f" FROM dirty WHERE generation <= {generation}"
+        )
+        for one in filter(None, found.split(",")):
+            self._engine.background(f"ALTER TABLE dirty DROP PARTITION {int(one)}")

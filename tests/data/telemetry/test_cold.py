@@ -1,0 +1,135 @@
+"""Old months go to Parquet files, are still read, and come back when something late arrives; a kill loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gongfu.data.telemetry import cold
+from gongfu.data.telemetry.cold import ColdStore
+from gongfu.data.telemetry.dirt import Dirt
+from gongfu.data.telemetry.roller import Roller
+from gongfu.data.telemetry.store.embedded import EmbeddedEngine
+from gongfu.data.telemetry.store.engine import StoreFailure
+
+JANUARY = 1_420_070_400
+"""2015-01-01 UTC: long before what other tests store."""
+ALL = "SELECT count(), sum(value) FROM (SELECT * FROM readings FINAL UNION ALL SELECT * FROM readings_cold)"
+
+
+@pytest.fixture
+def filled(engine: EmbeddedEngine, tmp_path: Path) -> Iterator[ColdStore]:
+    engine.execute("TRUNCATE TABLE cold")
+    engine.execute(
+        f"INSERT INTO readings SELECT 700, number % 3, toDateTime64({JANUARY}, 6, 'UTC') + number * 3600, number, 0,"
+        " '2016-01-01' FROM numbers(1400)"
+    )
+    yield ColdStore(engine, tmp_path / "cold")
+    engine.execute("ALTER TABLE readings DELETE WHERE org = 700 SETTINGS mutations_sync = 1")
+    engine.execute("TRUNCATE TABLE cold")
+
+
+def counted(engine: EmbeddedEngine, where: str = "org = 700") -> tuple[int, float]:
+    text = engine.query(f"{ALL} WHERE {where}", "TSVRaw").decode().split()
+    return int(text[0]), float(text[1])
+
+
+def test_what_is_cold_is_still_read_and_no_longer_in_the_store(filled: ColdStore, engine: EmbeddedEngine) -> None:
+    before = counted(engine)
+    assert filled.freeze(201502) == [201501]
+    assert counted(engine) == before
+    assert engine.background("SELECT count() FROM readings WHERE org = 700 AND toYYYYMM(ts) = 201501") == "0"
+    assert [(one.month, one.rows, one.state) for one in filled.months()] == [(201501, 744, "cold")]
+    assert filled.freeze(201502) == []
+    rows = engine.query(
+        "SELECT count() FROM readings_cold",
+        "TSVRaw",
+        settings={"readonly": 1, "additional_table_filters": "{'gongfu.readings_cold': 'org = 701'}"},
+    )
+    assert rows == b"0\n"
+
+
+def test_a_late_reading_brings_its_month_back_and_rollups_come_out_right(
+    filled: ColdStore, engine: EmbeddedEngine
+) -> None:
+    filled.freeze(201503)
+    dirt = Dirt(engine)
+    engine.execute(f"INSERT INTO readings VALUES (700, 1, toDateTime64({JANUARY} + 3600, 6, 'UTC'), 99, 0, now())")
+    engine.execute(f"INSERT INTO dirty VALUES ({dirt.generation}, 700, 1, 0, {JANUARY + 3600}, {JANUARY + 3660})")
+    assert filled.thaw_touched() == [201501]
+    Roller(engine, dirt).roll(JANUARY + 90_000)
+    found = engine.background(
+        f"SELECT last FROM rollups FINAL WHERE org = 700 AND step = 60 AND start = {JANUARY + 3600}"
+    )
+    assert float(found) == 99
+    assert counted(engine)[0] == 1400
+    assert filled.freeze(201503) == [201501]
+    assert counted(engine)[0] == 1400
+
+
+def test_killed_between_any_two_steps_nothing_is_lost(
+    filled: ColdStore, engine: EmbeddedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = counted(engine, "org = 700 AND toYYYYMM(ts) != 201501")
+    for step in ("_note", "_attach"):
+        with monkeypatch.context() as patched:
+            patched.setattr(ColdStore, step, _killed)
+            with pytest.raises(KeyboardInterrupt):
+                filled.freeze(201502)
+        again = ColdStore(engine, tmp_path / "cold")
+        distinct = engine.background(
+            "SELECT uniqExact(org, series, ts) FROM (SELECT * FROM readings UNION ALL SELECT * FROM readings_cold)"
+            " WHERE org = 700"
+        )
+        assert distinct == "1400"
+        again.freeze(201502)
+        assert counted(engine)[0] == 1400
+        again.thaw(201501)
+        assert counted(engine)[0] == 1400
+    assert counted(engine, "org = 700 AND toYYYYMM(ts) != 201501") == before
+
+
+def test_a_torn_file_is_set_aside_and_the_others_are_read(
+    filled: ColdStore, engine: EmbeddedEngine, tmp_path: Path
+) -> None:
+    assert filled.freeze(201503) == [201501, 201502]
+    path = filled.path(201501)
+    path.write_bytes(path.read_bytes()[:900])
+    again = ColdStore(engine, tmp_path / "cold")
+    assert [(one.month, one.state) for one in again.months()] == [(201501, "torn"), (201502, "cold")]
+    assert counted(engine)[0] == 1400 - 744
+    assert path.with_suffix(".torn").exists()
+
+
+def test_a_full_disk_leaves_the_month_in_the_store(
+    filled: ColdStore, engine: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cold, "_flush", _full)
+    with pytest.raises(StoreFailure):
+        filled.freeze(201502)
+    assert list(filled.path(201501).parent.iterdir()) == []
+    assert engine.background("SELECT count() FROM readings WHERE org = 700") == "1400"
+
+
+def test_what_arrives_while_a_month_is_written_is_kept(
+    filled: ColdStore, engine: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush = cold._flush
+
+    def late(path: Path) -> None:
+        flush(path)
+        engine.execute(f"INSERT INTO readings VALUES (700, 9, toDateTime64({JANUARY}, 6, 'UTC'), 1, 0, now())")
+
+    monkeypatch.setattr(cold, "_flush", late)
+    assert filled.freeze(201502) == []
+    assert counted(engine)[0] == 1401
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _full(path: Path) -> None:
+    raise StoreFailure("no space left on device", number=243)
