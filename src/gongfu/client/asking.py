@@ -34,7 +34,7 @@ class Asked:
 
 def page(what: str, number: int, filters: Mapping[str, str]) -> Asked:
     """One page of a list of the platform: devices or tags."""
-    given: Parameters = [("page", str(number)), ("size", str(PAGE)), *filters.items()]
+    given: Parameters = [("page", str(number)), ("page_size", str(PAGE)), *filters.items()]
     return Asked(f"/api/v1/platform/{what}", given)
 
 

@@ -113,6 +113,7 @@ class Door:
         parameters |= {
             "database": self.database,
             "default_format": asked.output,
+            "quota_key": "person",
             "readonly": "1",
             "additional_table_filters": filters(self.database, asker.orgs),
         }

@@ -21,6 +21,8 @@ from gongfu.kernel.store import StoreClient, Value, client
 
 PAGE: Final = 100_000
 """Rows of one page: what an export holds in memory, whatever its length."""
+_SECOND: Final = 1_000_000
+_DAY: Final = 86_400 * _SECOND
 METHODS: Final = ("minmax", "lttb")
 _TIME: Final = pa.timestamp("us", "UTC")
 _NAME: Final = pa.dictionary(pa.int32(), pa.string())
@@ -138,29 +140,31 @@ def pages(
     source = store or client()
     last = _microseconds(end)
     for tag in tags:
-        begin = _microseconds(start)
+        begin, width = _microseconds(start), _DAY
         while begin < last:
+            # A window that suits the pace of the tag: the store sorts no more than it holds.
+            stop = min(begin + width, last)
             asked: dict[str, Value] = {
                 "orgs": [tag.org],
                 "series": tag.series,
                 "start": begin,
-                "end": last,
+                "end": stop,
                 "limit": size,
             }
             table = source.query_arrow(_QUESTIONS[tag.text], asked, orgs=[tag.org], limit_seconds=30)
-            if not table.num_rows:
-                break
             times = table.column("t").to_numpy()
-            yield _table(
-                tag,
-                times,
-                table.column("value").to_numpy(),
-                table.column("text").to_pylist() if tag.text else [""] * len(times),
-                table.column("quality").to_numpy(),
-            )
-            if table.num_rows < size:
-                break
-            begin = int(times[-1]) + 1  # one series has one reading of a time
+            if count := len(times):
+                yield _table(
+                    tag,
+                    times,
+                    table.column("value").to_numpy(),
+                    table.column("text").to_pylist() if tag.text else [""] * count,
+                    table.column("quality").to_numpy(),
+                )
+            if count == size:
+                begin, width = int(times[-1]) + 1, max(width // 2, _SECOND)  # one series has one reading of a time
+            else:
+                begin, width = stop, width * 2 if count < size // 4 else width
 
 
 def last_values(tags: Collection[Wanted], *, store: StoreClient | None = None) -> Mapping[int, telemetry.LastValue]:

@@ -63,7 +63,9 @@ FRIENDLY: Final = {
         f"{_HOT} readings FINAL UNION ALL {_HOT} readings_cold", "r.ts AS time, r.value AS value, r.quality AS quality"
     ),
     "text_points": _friendly("SELECT * FROM texts FINAL", "r.ts AS time, r.text AS text, r.quality AS quality"),
-    "last_points": _friendly("SELECT * FROM latest FINAL", "r.ts AS time, r.value AS value, r.text AS text, r.quality AS quality"),
+    "last_points": _friendly(
+        "SELECT * FROM latest FINAL", "r.ts AS time, r.value AS value, r.text AS text, r.quality AS quality"
+    ),
     "minutes": _rolled(60),
     "hours": _rolled(3600),
     "days": _rolled(86400),

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hmac
 import re
 import uuid
@@ -37,6 +38,8 @@ USER: Final = "gongfu"
 MAX_BODY: Final = 256 * 1024 * 1024
 READERS: Final = 2
 """Readers at work at the same time; the others wait."""
+PEOPLE: Final = 1
+"""Of them those with SQL that a person wrote (``quota_key=person``): charts go on beside a long one."""
 # What belongs to the transport, not to the engine.
 # fmt: off
 _TRANSPORT: Final = frozenset((
@@ -74,6 +77,8 @@ class _Call:
     identity: str
     """Names the query while it runs: ``query_id``, or one of our own."""
 
+    person: bool
+
     @property
     def reading(self) -> bool:
         return self.settings.get("readonly", "0") not in ("", "0")
@@ -87,6 +92,7 @@ class StoreApp:
         self._password = password.encode()
         self._gate = Gate(engine)
         self._turn = asyncio.Semaphore(READERS)
+        self._people = asyncio.Semaphore(PEOPLE)
         self._hidden: dict[str, str] = {}
         self._zone = ""
 
@@ -112,7 +118,7 @@ class StoreApp:
         try:
             call = _parse(headers, query, await _body(receive))
             if call.reading:
-                async with self._turn:
+                async with self._people if call.person else contextlib.nullcontext(), self._turn:
                     await self._while_there(receive, send, call)
             else:
                 await self._answer(send, call)
@@ -214,6 +220,7 @@ def _parse(headers: Mapping[str, str], query: Mapping[str, str], body: bytes) ->
         default_format=query.get("default_format") or headers.get("x-clickhouse-format", "TabSeparated"),
         settings={k: v for k, v in query.items() if k not in _TRANSPORT and not k.startswith("param_")},
         parameters={k.removeprefix("param_"): v for k, v in query.items() if k.startswith("param_")},
+        person=query.get("quota_key") == "person",
         identity=re.sub(r"[^A-Za-z0-9-]", "", query.get("query_id", ""))[:80] or uuid.uuid4().hex,
     )
 

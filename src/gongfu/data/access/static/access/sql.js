@@ -163,7 +163,11 @@ function remembered() {
 }
 
 function catalogue({ detail }) {
-  document.getElementById("sql-catalogue").replaceChildren(...Object.entries(detail.tables).map(([table_, columns]) => {
+  // What joins names to numbers first, the plain tables below it.
+  const friendly = ["points", "last_points", "minutes", "hours", "days", "text_points", "events", "series"];
+  const place = (table_) => (friendly.indexOf(table_) + 100) % 100;
+  const all = Object.entries(detail.tables).sort((a, b) => place(a[0]) - place(b[0]));
+  document.getElementById("sql-catalogue").replaceChildren(...all.map(([table_, columns]) => {
     const box = element("details");
     const list = element("ul");
     for (const [column, type] of columns) {
