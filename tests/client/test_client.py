@@ -26,7 +26,7 @@ def test_devices_tags_history_and_sql(world: World, web: Served, monkeypatch: py
         (device,) = node.devices()
         assert (device.key, device.id) == ("PUMP-1", world.pump.pk)
         tags = node.tags(device)
-        assert [(tag.key, tag.kind) for tag in tags] == [("flow", "number"), ("mode", "text")]
+        assert sorted((tag.key, tag.kind) for tag in tags) == [("flow", "number"), ("mode", "text")]
         whole = node.history(["PUMP-1/flow"], NOON, end)
         assert whole.num_rows == ROWS
         thin = node.history(tags, NOON, end, points=100)
