@@ -23,7 +23,7 @@ from gongfu.kernel.store import StoreClient
 from gongfu.platform.devices import services as devices
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rig.Node]:
     with rig.node(tmp_path_factory.mktemp("access")) as one:
         yield one

@@ -178,7 +178,7 @@ _SQL = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     sql=_SQL,
     setting=st.sampled_from(
@@ -236,7 +236,7 @@ def test_a_bomb_ends_and_says_which_limit(person: Person, sql: str) -> None:
     assert person.ask("SELECT 1").strip() == "[1]"  # and the store lives
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(max_size=200))
 def test_lexing_never_fails_and_loses_nothing(sql: str) -> None:
     pieces = dialect.lexemes(sql)

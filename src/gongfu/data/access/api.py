@@ -19,6 +19,7 @@ from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
 
 router = Router()
+_EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 MOST_POINTS = 500_000
 """Points of all tags of one history; an export has no limit."""
 
@@ -159,7 +160,7 @@ def _tags(request: HttpRequest, asked: Tags) -> list[Wanted]:
 
 def _range(begin: str, end: str) -> tuple[datetime, datetime]:
     to = _moment(end, datetime.now(UTC))
-    start = _moment(begin, to - timedelta(hours=1))
+    start = _moment(begin, max(to, _EARLIEST) - timedelta(hours=1)) if to.tzinfo else to
     rules.check_range(start, to)
     return start, to
 

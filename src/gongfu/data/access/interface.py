@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Final, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -68,9 +68,16 @@ class _Interface:
             challenge = [(b"www-authenticate", b'Basic realm="Gongfu"')]
             await _refuse(send, 401, 516, f"{text} (AUTHENTICATION_FAILED)", challenge)
             return
+        started = False
+
+        async def noted(message: MutableMapping[str, object]) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
         try:
             body = await _body(receive)
-            work = asyncio.ensure_future(self._answer(scope, send, headers, query, asker, body))
+            work = asyncio.ensure_future(self._answer(scope, noted, headers, query, asker, body))
             left = asyncio.ensure_future(_left(receive))
             try:
                 await asyncio.wait({work, left}, return_when=asyncio.FIRST_COMPLETED)
@@ -81,9 +88,12 @@ class _Interface:
                 await work
             finally:
                 left.cancel()
-        except LimitReached as error:
-            await _refuse(send, 400, error.number, error.text(language))
         except GongfuError as error:
+            if started:
+                raise  # too late for words: the connection breaks, and the client sees that the answer is not whole
+            if isinstance(error, LimitReached):
+                await _refuse(send, 400, error.number, error.text(language))
+                return
             number = _NUMBERS.get(error.code, 1000)
             await _refuse(send, _STATUS.get(error.code, error.http_status), number, error.text(language))
 
@@ -96,7 +106,6 @@ class _Interface:
             (b"x-clickhouse-query-id", _plain(identity)),
             (b"x-clickhouse-server-display-name", b"gongfu"),
             (b"x-clickhouse-timezone", b"UTC"),
-            (b"x-clickhouse-exception-tag", b"gongfu"),
             (b"x-clickhouse-summary", b'{"read_rows":"0","read_bytes":"0","written_rows":"0","written_bytes":"0"}'),
             (b"cache-control", b"no-store"),
             (b"content-type", b"application/octet-stream"),
