@@ -23,6 +23,7 @@ def main(settings: Settings) -> None:
 
     from gongfu.data.access import periodic as access  # noqa: PLC0415 (needs django.setup)
     from gongfu.data.retrofit import periodic as retrofit  # noqa: PLC0415
+    from gongfu.data.telemetry import describing  # noqa: PLC0415
     from gongfu.identity.authentication.services import expire as expire_reviews  # noqa: PLC0415 (needs django.setup)
     from gongfu.identity.business import periodic  # noqa: PLC0415
     from gongfu.identity.escrow.services import keep  # noqa: PLC0415
@@ -75,13 +76,8 @@ def main(settings: Settings) -> None:
             pool = ThreadPoolExecutor(len(blocking), "worker")
             loop = asyncio.get_running_loop()
             threads: list[asyncio.Future[None]] = [loop.run_in_executor(pool, work, ending) for work in blocking]
-            works = [
-                link(stopping),
-                periodic.run(stopping),
-                retrofit.run(stopping),
-                access.run(stopping),
-                close_reviews(),
-            ]
+            works = [link(stopping), periodic.run(stopping), retrofit.run(stopping), close_reviews()]
+            works += [access.run(stopping), describing.run(stopping)]
             if settings.mirror_of:
                 works.append(mirror(settings, open_store(settings.home), health, stopping))
             tasks = [asyncio.create_task(work) for work in works]

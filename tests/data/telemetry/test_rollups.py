@@ -255,6 +255,6 @@ def test_a_pass_that_was_killed_is_made_again(engine: EmbeddedEngine) -> None:
     org = next(_organisations)
     store(engine, Dirt(engine), org, [Arrival(1, DAY * US, 4.0, 0, DAY * US)])
     killed = Roller(engine, Dirt(engine))
-    killed._gather(killed._dirt.advance(), DAY + 600)  # and no further
+    killed._gather(f"generation <= {killed._dirt.advance()}", DAY + 600)  # and no further
     Roller(engine, Dirt(engine)).roll(DAY + 600)
     assert rolled(engine, org, 60)[1, DAY][-2:] == [240.0, 60.0]

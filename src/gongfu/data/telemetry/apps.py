@@ -4,10 +4,11 @@ from django.apps import AppConfig
 
 
 class TelemetryConfig(AppConfig):
-    """Addresses of telemetry in the console; no tables of its own."""
+    """Telemetry in the console, and what people decide about series."""
 
     name = "gongfu.data.telemetry"
     label = "telemetry"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Whoever proposes models and checks conformance learns from here how tags behave."""

@@ -23,6 +23,8 @@ MINUTE: Final = 60
 _MICRO: Final = 1_000_000
 _END: Final = (1 << 32) - MINUTE
 """Seconds after which no roll-up has a name: February 2106."""
+OUTSIDE: Final = 1 << 31
+"""Generations from here on are told by others than the recorder, each under a number nobody else uses."""
 _WIDE: Final = 2 * 3600
 """A series whose readings in one batch lie further apart (seconds) is told in several ranges."""
 
@@ -97,7 +99,8 @@ class Dirt:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
-        self._generation = int(engine.scalar("SELECT max(generation) FROM dirty")) + 1
+        last = engine.scalar(f"SELECT max(generation) FROM dirty WHERE generation < {OUTSIDE}")  # noqa: S608 - ours
+        self._generation = int(last) + 1
         self._told: dict[bool, _Cover] = {}
 
     def tell(self, touched: Iterable[Ranges]) -> None:

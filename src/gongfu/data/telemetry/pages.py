@@ -22,8 +22,8 @@ from django.urls import path
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
+from gongfu.data.telemetry import desk, rules, services
 from gongfu.data.telemetry import live as streams
-from gongfu.data.telemetry import rules, services
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.errors import GongfuError, Invalid, NotFound
@@ -320,4 +320,6 @@ urlpatterns = [
     path("data/telemetry/history", as_json(answer_history), name="telemetry-history"),
     path("data/telemetry/export", as_json(answer_export), name="telemetry-export"),
     path("data/telemetry/live", live, name="telemetry-live"),
+    *desk.urlpatterns,
 ]
+RESOURCES = desk.RESOURCES

@@ -91,6 +91,17 @@ LATEST: Final = (
     "SELECT series, toUnixTimestamp64Micro(ts) AS t, value, text, quality, length FROM latest FINAL"
     " WHERE org IN {orgs:Array(UInt32)} AND series IN {series:Array(UInt32)}"
 )
+DURATIONS: Final = (
+    "SELECT series, state, sum(seconds) AS seconds FROM ("
+    "SELECT series, arrayJoin(states) AS pair, pair.1 AS state, pair.2 AS seconds FROM durations FINAL"
+    " WHERE org IN {orgs:Array(UInt32)} AND series IN {series:Array(UInt32)} AND ("
+    "step = 86400 AND start >= {day:UInt32} AND start < {day_end:UInt32}"
+    " OR step = 3600 AND (start >= {hour:UInt32} AND start < least({day:UInt32}, {hour_end:UInt32})"
+    " OR start >= greatest({day_end:UInt32}, {hour:UInt32}) AND start < {hour_end:UInt32})"
+    " OR step = 60 AND (start >= {minute:UInt32} AND start < least({hour:UInt32}, {minute_end:UInt32})"
+    " OR start >= greatest({hour_end:UInt32}, {minute:UInt32}) AND start < {minute_end:UInt32})))"
+    " GROUP BY series, state ORDER BY series, seconds DESC"
+)
 EVENTS: Final = (
     "SELECT org, device, toUnixTimestamp64Micro(ts) AS t, kind, detail FROM events FINAL"
     " WHERE org IN {orgs:Array(UInt32)} AND device IN {devices:Array(UInt32)}"

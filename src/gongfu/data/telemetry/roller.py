@@ -16,11 +16,11 @@ import structlog
 from prometheus_client import Counter
 
 from gongfu.data.telemetry import rollup_sql as sql
-from gongfu.data.telemetry.dirt import Dirt
+from gongfu.data.telemetry.dirt import OUTSIDE, Dirt
 from gongfu.data.telemetry.rollup_sql import DAY, HOUR, MINUTE, SECOND, Window
 from gongfu.data.telemetry.store.engine import Engine, StoreFailure
 
-MOST_ROWS: Final = 2_000_000
+MOST_ROWS: Final = 1_000_000
 """Readings one statement may take into memory."""
 FAILED: Final = Counter("gongfu_recorder_rollup_failures_total", "Windows whose roll-ups could not be computed")
 
@@ -41,21 +41,26 @@ class Roller:
     def roll(self, until: int | None = None) -> int:
         """One pass over everything told before it; ``until`` (seconds) ends the last bucket. How many windows."""
         end = (int(self._clock()) if until is None else until) // MINUTE * MINUTE
-        generation = self._dirt.advance()
-        waiting = f"FROM dirty WHERE generation <= {generation}"
-        if self._engine.background(f"SELECT count() {waiting} AND lo < {end}") == "0":
+        before = self._dirt.advance()
+        found = self._engine.background(
+            "SELECT arrayStringConcat(arrayMap(x -> toString(x), groupUniqArray(generation)), ',') FROM dirty"
+            f" WHERE generation <= {before} OR generation >= {OUTSIDE}"
+        )
+        taken = f"generation IN ({found})"
+        if not found or self._engine.background(f"SELECT count() FROM dirty WHERE {taken} AND lo < {end}") == "0":
             return 0  # what there is belongs to minutes that are not over
-        self._gather(generation, end)
+        self._gather(taken, end)
         done = 0
         for short in (True, False):
             for window in self._windows(short=short):
                 done += 1
                 self._compute(window)
-        self._carry(generation, end)
-        self._forget(generation)
+        self._carry(taken, end)
+        for generation in found.split(","):
+            self._engine.background(f"ALTER TABLE dirty DROP PARTITION {int(generation)}")
         return done
 
-    def _gather(self, generation: int, end: int) -> None:
+    def _gather(self, taken: str, end: int) -> None:
         """What to compute, with what the series says of itself."""
         self._engine.background("TRUNCATE TABLE rolling")
         hold = f"if(s.hold > 0, s.hold, {sql.HOLD})"
@@ -67,7 +72,7 @@ class Roller:
             f" least({end}, intDiv(d.hi + toInt64(ceil({hold})) + 59, 60) * 60),"
             f" toInt64({hold} * 1000000), d.text OR s.kind IN ('state', 'boolean'),"
             f" s.interval > 0 AND s.interval < {sql.FINE}"
-            f" FROM (SELECT org, series, text, lo, max(hi) AS hi FROM dirty WHERE generation <= {generation}"
+            f" FROM (SELECT org, series, text, lo, max(hi) AS hi FROM dirty WHERE {taken}"
             f" AND lo < {end} GROUP BY org, series, text, lo) AS d"
             " LEFT ANY JOIN (SELECT org, series, hold, kind, interval, keep_raw FROM series FINAL) AS s"
             " ON d.org = s.org AND d.series = s.series"
@@ -78,18 +83,26 @@ class Roller:
         longest = int(self._engine.background(f"SELECT max(hold) FROM rolling WHERE {held}"))
         if not longest:
             return
-        days = self._engine.background(
-            "SELECT arrayStringConcat(arrayMap(x -> toString(x), arraySort(groupUniqArray(day))), ',') FROM ("
-            f"SELECT arrayJoin(range(intDiv(lo, {DAY}), intDiv(hi - 1, {DAY}) + 1)) AS day FROM rolling"
-            f" WHERE {held} AND hi > lo)"
-        )
-        for day in filter(None, days.split(",")):
-            yield from self._split(Window(int(day) * DAY, (int(day) + 1) * DAY, longest, short))
+        first, last = self._engine.background(
+            f"SELECT concat(toString(min(lo)), ',', toString(max(hi))) FROM rolling WHERE {held} AND hi > lo"
+        ).split(",")
+        if int(last) > int(first):
+            yield from self._split(Window(int(first) // DAY * DAY, -(-int(last) // DAY) * DAY, longest, short))
 
     def _split(self, window: Window) -> Iterator[Window]:
         """Parts of ``window`` that one statement can take; none where nothing is to do."""
-        chosen = sql.overlap(window)
-        if self._engine.background(f"SELECT count() FROM rolling WHERE {chosen}") == "0":
+        chosen, length = sql.overlap(window), window.end - window.start
+        # A statement takes one range for each series. Where that would be mostly what nobody asked for, it is split.
+        ranged, asked = self._engine.background(
+            "SELECT concat(toString(sum(range_end - range_start)), ',', toString(sum(asked))) FROM ("
+            f"SELECT least(max(hi), {window.end}) AS range_end, greatest(min(lo), {window.start}) AS range_start,"
+            f" sum(least(hi, {window.end}) - greatest(lo, {window.start})) AS asked FROM rolling WHERE {chosen}"
+            " GROUP BY org, series, text)"
+        ).split(",")
+        if asked == "0":
+            return
+        if length > DAY and int(ranged) > 2 * int(asked) + 2 * HOUR:
+            yield from self._halves(window)
             return
         span = (
             f"ts >= fromUnixTimestamp64Micro({max(0, window.start * 1_000_000 - window.longest)}, 'UTC')"
@@ -99,12 +112,18 @@ class Roller:
         rows = max(
             int(self._engine.background(f"SELECT count() FROM {table} WHERE {span}")) for table in ("readings", "texts")
         )
-        if rows <= self._most or window.end - window.start <= MINUTE:
+        # A bucket in which a value is only held is work too, though less than one of readings.
+        rows += min(int(ranged) // MINUTE, rows * (window.longest // (MINUTE * 1_000_000))) // 8
+        if rows <= self._most or length <= MINUTE:
             shares = max(1, -(-rows // self._most))
             for share in range(shares):
                 yield replace(window, share=share, shares=shares)
             return
-        unit = HOUR if window.end - window.start >= 2 * HOUR else MINUTE
+        yield from self._halves(window)
+
+    def _halves(self, window: Window) -> Iterator[Window]:
+        length = window.end - window.start
+        unit = DAY if length >= 2 * DAY else HOUR if length >= 2 * HOUR else MINUTE
         middle = (window.start + window.end) // 2 // unit * unit
         yield from self._split(replace(window, end=middle))
         yield from self._split(replace(window, start=middle))
@@ -138,21 +157,13 @@ class Roller:
                 yield sql.states(window, text=text)
                 yield from (sql.coarser_states(step, window, text=text) for step in (HOUR, DAY))
 
-    def _carry(self, generation: int, end: int) -> None:
+    def _carry(self, taken: str, end: int) -> None:
         """What lies after ``end`` comes with a later pass, also minutes in which a value is only still held."""
         hold = f"if(s.hold > 0, s.hold, {sql.HOLD})"
         self._engine.background(
             f"INSERT INTO dirty SELECT {self._dirt.generation}, d.org, d.series, d.text, greatest(d.lo, {end}), d.hi"
             " FROM (SELECT org, series, text, min(lo) AS lo, max(hi) AS hi FROM dirty"
-            f" WHERE generation <= {generation} GROUP BY org, series, text) AS d"
+            f" WHERE {taken} GROUP BY org, series, text) AS d"
             " LEFT ANY JOIN (SELECT org, series, hold FROM series FINAL) AS s"
             f" ON d.org = s.org AND d.series = s.series WHERE d.hi + {hold} > {end}"
         )
-
-    def _forget(self, generation: int) -> None:
-        found = self._engine.background(
-            "SELECT arrayStringConcat(arrayMap(x -> toString(x), groupUniqArray(generation)), ',')"
-            f" FROM dirty WHERE generation <= {generation}"
-        )
-        for one in filter(None, found.split(",")):
-            self._engine.background(f"ALTER TABLE dirty DROP PARTITION {int(one)}")

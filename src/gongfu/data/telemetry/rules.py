@@ -81,6 +81,12 @@ def bucket_width(start: int, end: int, points: int) -> int:
     return max(1, -((start - end) // max(1, points // 2)))
 
 
+def whole(start: int, end: int, step: int) -> tuple[int, int]:
+    """Beginning and end (seconds) of the whole buckets of ``step`` seconds within a range in seconds; equal: none."""
+    first, last = -(-start // step) * step, end // step * step
+    return (first, last) if first < last else (start, start)
+
+
 def month_began(now: int) -> int:
     """Beginning of the month (UTC) of ``now``, microseconds: what is younger is never in a file."""
     moment = _EPOCH + timedelta(microseconds=now)
