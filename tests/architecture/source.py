@@ -6,9 +6,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "gongfu"
-ROOMS = ("kernel", "network", "identity", "platform", "data", "simulators", "console", "cli")
+ROOMS = ("client", "kernel", "network", "identity", "platform", "data", "simulators", "console", "cli")
 """Lowest first."""
-FLAT = {"cli", "console"}
+FLAT = {"cli", "client", "console"}
 """Rooms that are one module."""
 
 

@@ -74,9 +74,10 @@ DOORS = {
     "platform.discovery": {"services"},
     "platform.modelling": {"services", "models", "observing"},
     "data.retrofit": {"services", "periodic", "demonstration"},
-    "data.telemetry": {"services", "overview", "texts", "batch", "consume"},
+    "data.telemetry": {"services", "overview", "texts", "batch", "consume", "rules", "schema", "store", "views"},
     "data.streams": {"ensuring", "stage"},
     "data.alarms": {"services", "desk", "demonstration", "stage"},
+    "data.access": {"services", "periodic", "interface", "asking"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""
 SPECIAL = {

@@ -44,6 +44,16 @@ def _is_local(scope: Scope) -> bool:
         return False
 
 
+def below(path: str, inner: App, other: App) -> App:
+    """Addresses below ``path`` to ``inner``, the rest to ``other``."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        here = scope["type"] == "http" and (scope["path"] == path or scope["path"].startswith(f"{path}/"))
+        await (inner if here else other)(scope, receive, send)
+
+    return answer
+
+
 def ending_streams(stopping: asyncio.Event, other: App) -> App:
     """Event streams never end by themselves: once ``stopping`` is set they see their client leave, and finish.
 

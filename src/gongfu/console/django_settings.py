@@ -77,6 +77,7 @@ GONGFU_APPS = [
     "gongfu.platform.northbound",
     "gongfu.platform.modelling",
     "gongfu.data.telemetry",
+    "gongfu.data.access",
     "gongfu.data.retrofit",
     "gongfu.data.alarms",
     "gongfu.console",

@@ -36,6 +36,7 @@ MODULES = (
     "gongfu.platform.northbound",
     "gongfu.platform.modelling",
     "gongfu.data.telemetry",
+    "gongfu.data.access",
     "gongfu.data.retrofit",
     "gongfu.data.alarms",
     "gongfu.kernel.tasks",

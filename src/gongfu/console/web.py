@@ -23,8 +23,12 @@ def main(settings: Settings) -> None:
     sock = ops.listen(settings.host, settings.web_port, "web_port")
     health = ops.Health("web", "database", "static files")
 
+    own = None
+    if settings.clickhouse_port:
+        own = ops.listen(settings.clickhouse_host, settings.clickhouse_port, "clickhouse_port")
+
     async def body(stopping: asyncio.Event) -> None:
-        application = await asyncio.to_thread(_application, health, stopping)
+        application = await asyncio.to_thread(_application, settings, health, stopping)
         server = uvicorn.Server(
             uvicorn.Config(
                 application,
@@ -39,12 +43,17 @@ def main(settings: Settings) -> None:
             )
         )
         watch = asyncio.create_task(_watch(health))
-        # The signals are the process's own; the server is told by should_exit.
-        serving = asyncio.create_task(server._serve(sockets=[sock]))
-        stopped = asyncio.create_task(stopping.wait())
-        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        await serving
+        async with contextlib.AsyncExitStack() as beside:
+            if own is not None:
+                from gongfu.data.access import interface  # noqa: PLC0415 - needs django.setup
+
+                await beside.enter_async_context(ops.serve(interface.app(settings), own))
+            # The signals are the process's own; the server is told by should_exit.
+            serving = asyncio.create_task(server._serve(sockets=[sock]))
+            stopped = asyncio.create_task(stopping.wait())
+            await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            server.should_exit = True
+            await serving
         for task in (watch, stopped):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -53,7 +62,7 @@ def main(settings: Settings) -> None:
     process.run(settings, "web", body)
 
 
-def _application(health: ops.Health, stopping: asyncio.Event) -> ops.App:
+def _application(settings: Settings, health: ops.Health, stopping: asyncio.Event) -> ops.App:
     """Django and what wraps it, with every address loaded, so that the first visitor does not wait for imports."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gongfu.console.django_settings")
     import django  # noqa: PLC0415 - reads the settings of the node when it is set up
@@ -63,6 +72,7 @@ def _application(health: ops.Health, stopping: asyncio.Event) -> ops.App:
     from django.urls import get_resolver  # noqa: PLC0415
 
     from gongfu.console import asgi, static_files  # noqa: PLC0415
+    from gongfu.data.access import interface  # noqa: PLC0415
 
     static_files.collect()
     health.set("static files", True)
@@ -70,6 +80,7 @@ def _application(health: ops.Health, stopping: asyncio.Event) -> ops.App:
     django_app = cast("ops.App", ASGIHandler())  # django-stubs asks for dict where ASGI says mapping
     inner = asgi.ending_streams(stopping, asgi.compressed(asgi.bounded(django_app)))
     inner = asgi.with_static(static_files.collected(), inner)
+    inner = asgi.below("/clickhouse", interface.app(settings), inner)
     settle()
     return asgi.with_health(health, inner)
 

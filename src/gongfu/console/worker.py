@@ -21,6 +21,7 @@ def main(settings: Settings) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gongfu.console.django_settings")
     django.setup()
 
+    from gongfu.data.access import periodic as access  # noqa: PLC0415 (needs django.setup)
     from gongfu.data.alarms import desk as alarms  # noqa: PLC0415 (needs django.setup)
     from gongfu.data.retrofit import periodic as retrofit  # noqa: PLC0415
     from gongfu.data.telemetry import describing  # noqa: PLC0415
@@ -78,7 +79,7 @@ def main(settings: Settings) -> None:
             loop = asyncio.get_running_loop()
             threads: list[asyncio.Future[None]] = [loop.run_in_executor(pool, work, ending) for work in blocking]
             works = [link(stopping), periodic.run(stopping), retrofit.run(stopping), close_reviews()]
-            works.append(describing.run(stopping))
+            works += [access.run(stopping), describing.run(stopping)]
             if settings.mirror_of:
                 works.append(mirror(settings, open_store(settings.home), health, stopping))
             tasks = [asyncio.create_task(work) for work in works]

@@ -41,7 +41,7 @@ SIMULATOR_PORTS = 20
 """How many ports the demonstration plant may use, from ``simulator_base_port`` on."""
 ROLES = ("top", "secondary", "enterprise", "recursive")
 """What a node can be in the identifier system."""
-_MAY_BE_OFF = ("http_ingest_port",)
+_MAY_BE_OFF = ("http_ingest_port", "clickhouse_port")
 _RESOLVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 _LISTS = ("allowed_hosts", "discovery_ranges", "file_roots", "outlet_networks", "roles", "roots")
 _ADDRESSES = (
@@ -103,6 +103,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Health of the rules over readings (HTTP, loopback only)."""
     simulator_port: int = 8608
     """Health and fault injection of the demonstration plant (HTTP, loopback only)."""
+    clickhouse_port: int = 0
+    """ClickHouse HTTP interface for people and their programs (Grafana, DBeaver), also at /clickhouse/ of the console;
+    0: only there."""
+    clickhouse_host: str = "127.0.0.1"
+    """Address on which ``clickhouse_port`` listens."""
     mqtt_port: int = 1883
     """MQTT devices connect here."""
     http_ingest_port: int = 0

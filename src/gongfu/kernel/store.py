@@ -11,7 +11,6 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from itertools import groupby
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -25,16 +24,10 @@ from gongfu.kernel.errors import Invalid, Unavailable
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.secrets import secret
 from gongfu.kernel.settings import Settings, settings
+from gongfu.kernel.tables import filters as filters
 
 DATABASE: Final = "gongfu"
 USER: Final = "gongfu"
-# fmt: off
-TABLES: Final = (
-    "readings", "texts", "latest", "events", "identifiers", "arrays", "series", "rollups", "durations", "poison",
-    "dirty", "readings_cold",
-)
-# fmt: on
-"""Tables that hold rows of organisations, each with a column ``org``."""
 ANSWERED: Final = frozenset({36, 41, 42, 43, 46, 47, 53, 60, 62, 115, 164, 456, 457, 497})
 """ClickHouse error codes that blame the query, not the store."""
 
@@ -141,27 +134,6 @@ class StoreClient:
 def client() -> StoreClient:
     """This process's client."""
     return StoreClient(settings())
-
-
-def filters(database: str, orgs: Collection[int]) -> str:
-    """The setting ``additional_table_filters`` that leaves the rows of ``orgs``.
-
-    Neighbours are written as a range: an operator of thousands of organisations must still fit a request line.
-    """
-    condition = " OR ".join(_ranges(sorted({int(org) for org in orgs}))) or "0"
-    return "{" + ", ".join(f"'{database}.{table}': '{condition}'" for table in TABLES) + "}"
-
-
-def _ranges(orgs: Sequence[int]) -> Iterator[str]:
-    alone: list[int] = []
-    for _, group in groupby(enumerate(orgs), lambda pair: pair[1] - pair[0]):
-        run = [org for _, org in group]
-        if len(run) > 2:
-            yield f"org BETWEEN {run[0]} AND {run[-1]}"
-        else:
-            alone += run
-    if alone:
-        yield f"org IN ({','.join(map(str, alone))})"
 
 
 @contextlib.contextmanager

@@ -90,7 +90,7 @@ class Node:
         self._recorder.wait()
         self._recorder = None
 
-    def until_ready(self, seconds: float = 20) -> None:
+    def until_ready(self, seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.ready()[0] == 200:

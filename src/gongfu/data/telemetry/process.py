@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
-from gongfu.data.telemetry import batch, upkeep
+from gongfu.data.telemetry import batch, upkeep, views
 from gongfu.data.telemetry.cold import ColdStore
 from gongfu.data.telemetry.consume import Consumer
 from gongfu.data.telemetry.dirt import Dirt
 from gongfu.data.telemetry.recorder import Lane
-from gongfu.data.telemetry.schema import migrate
+from gongfu.data.telemetry.schema import DATABASE, migrate
 from gongfu.data.telemetry.store.embedded import EmbeddedEngine
 from gongfu.data.telemetry.store.engine import Engine
 from gongfu.data.telemetry.store.http import StoreApp
@@ -46,9 +47,11 @@ def _open(settings: Settings) -> tuple[Engine, ColdStore | None, ops.App | None]
 
         remote = RemoteEngine(settings.store_url)
         migrate(remote)
+        views.make(remote, urlsplit(settings.store_url).path.strip("/") or DATABASE)
         return remote, None, None
     embedded = EmbeddedEngine(settings.path("telemetry"))
     migrate(embedded)
+    views.make(embedded, DATABASE)
     app = StoreApp(embedded, secret(settings.home, "store-internal")).app()
     return embedded, ColdStore(embedded, settings.path("telemetry", "cold")), app
 

@@ -32,6 +32,13 @@ def find(text: str) -> ApiToken | None:
     return token if token and token.is_valid else None
 
 
+def touch(token: ApiToken) -> None:
+    """Remember that ``token`` was used, to the minute."""
+    now = timezone.now()
+    if token.used_at is None or now - token.used_at > dt.timedelta(minutes=1):
+        ApiToken.objects.filter(pk=token.pk).update(used_at=now)
+
+
 class TokenAuth(HttpBearer):
     """``Authorization: Bearer gongfu_…``."""
 
@@ -45,9 +52,7 @@ class TokenAuth(HttpBearer):
                 mark("This API token may only read."),
                 remedy=mark("Create one that may write."),
             )
-        now = timezone.now()
-        if found.used_at is None or now - found.used_at > dt.timedelta(minutes=1):
-            ApiToken.objects.filter(pk=found.pk).update(used_at=now)
+        touch(found)
         request.user = found.user
         return found.user
 

@@ -80,6 +80,8 @@ def needed(settings: Settings) -> list[Port]:
         Port("handle_port", settings.host, settings.handle_port, udp=True),
         Port("handle_http_port", settings.host, settings.handle_http_port),
     ]
+    if settings.clickhouse_port:
+        ports.append(Port("clickhouse_port", settings.clickhouse_host, settings.clickhouse_port))
     if "recursive" in settings.roles:
         ports += [
             Port("recursive_port", settings.host, settings.recursive_port),

@@ -22,6 +22,7 @@ from gongfu.kernel.i18n import mark
 
 _CODE = re.compile(r"Code: (\d+)\.")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_IDENTITY = re.compile(r"[A-Za-z0-9-]{1,80}\Z")
 
 _OPEN: Final[Callable[[str], Any]] = chdb.connect
 
@@ -59,6 +60,12 @@ BACKGROUND: Final[dict[str, str | int]] = {
     "function_range_max_elements_in_block": 1_000_000_000,
     "mutations_sync": 2,
 }
+
+
+def _marked(identity: str) -> str:
+    if not _IDENTITY.match(identity):
+        raise StoreFailure(mark("{name} cannot name a query."), number=36, name=identity[:100])
+    return f"/* gongfu:{identity} */"
 
 
 def literal(value: str) -> str:
@@ -142,11 +149,15 @@ class EmbeddedEngine:
         database: str = DATABASE,
         settings: Mapping[str, str | int] | None = None,
         parameters: Mapping[str, str] | None = None,
+        identity: str = "",
     ) -> bytes:
         """Run ``sql`` on a connection of its own under ``settings``; the whole result in ``output_format``.
 
-        ``readonly`` is applied last, so that nothing in ``sql`` can undo the other settings.
+        ``readonly`` is applied last, so that nothing in ``sql`` can undo the other settings. ``identity`` (letters,
+        digits, dashes) names the run for :meth:`cancel`.
         """
+        if identity:
+            sql = f"{_marked(identity)} {sql}"
         connection = _connect(self._address)
         try:
             _query(connection, f"USE `{database.replace('`', '')}`")
@@ -155,6 +166,10 @@ class EmbeddedEngine:
             return _query(connection, sql, output_format, dict(parameters or {}))
         finally:
             connection.close()
+
+    def cancel(self, identity: str) -> None:
+        """Stop the query that runs under ``identity``, if one does."""
+        self.query(f"KILL QUERY WHERE startsWith(query, {literal(_marked(identity))}) ASYNC", "Null")
 
     def close(self) -> None:
         """See :class:`Engine`."""

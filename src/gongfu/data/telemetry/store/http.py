@@ -14,40 +14,32 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hmac
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email import policy
-from email.message import EmailMessage
-from email.parser import BytesParser
 from typing import Final
 from urllib.parse import parse_qsl
 
-import pyarrow as pa
-
-from gongfu.data.telemetry.schema import DATABASE, TABLES
+from gongfu.data.telemetry.schema import DATABASE
+from gongfu.data.telemetry.store.bodies import decompress, form
 from gongfu.data.telemetry.store.embedded import EmbeddedEngine, literal
 from gongfu.data.telemetry.store.engine import StoreFailure
+from gongfu.data.telemetry.store.limits import READER_LIMITS, bounded, harmless
 from gongfu.data.telemetry.store.scope import Gate, hidden
 from gongfu.kernel.errors import GongfuError, Invalid
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.ops import App, Receive, Scope, Send, respond
+from gongfu.kernel.tables import filters
 
 USER: Final = "gongfu"
 MAX_BODY: Final = 256 * 1024 * 1024
 READERS: Final = 2
 """Readers at work at the same time; the others wait."""
-READER_LIMITS: Final = {
-    "max_threads": 2,
-    "max_execution_time": 30,
-    "max_memory_usage": 400_000_000,
-    "max_result_rows": 2_000_000,
-    "max_result_bytes": 200_000_000,
-    "max_rows_to_read": 2_000_000_000,
-}
-"""Upper bounds of a reader's call; a call may ask for less."""
-
+PEOPLE: Final = 1
+"""Of them those with SQL that a person wrote (``quota_key=person``): charts go on beside a long one."""
 # What belongs to the transport, not to the engine.
 # fmt: off
 _TRANSPORT: Final = frozenset((
@@ -58,13 +50,6 @@ _TRANSPORT: Final = frozenset((
 ))
 # fmt: on
 _READER_SETTINGS: Final = frozenset({"readonly", "additional_table_filters", *READER_LIMITS})
-# Official clients send these; they change how values are written, not which.
-_HARMLESS: Final = (
-    "output_format_",
-    "date_time_",
-    "cast_string_to_dynamic_use_inference",
-    "do_not_merge_across_partitions_select_final",
-)
 _FORMAT: Final = re.compile(rb"\sFORMAT\s+([A-Za-z0-9]+)\s*;?\s*\Z", re.IGNORECASE)
 _INSERT_DATA: Final = re.compile(
     rb"\A\s*(INSERT\s+INTO\s.{1,20000}?)\s+FORMAT\s+([A-Za-z0-9]+)\s*?(?:\n|\Z)", re.I | re.S
@@ -89,6 +74,10 @@ class _Call:
     default_format: str
     settings: dict[str, str]
     parameters: dict[str, str]
+    identity: str
+    """Names the query while it runs: ``query_id``, or one of our own."""
+
+    person: bool
 
     @property
     def reading(self) -> bool:
@@ -103,6 +92,7 @@ class StoreApp:
         self._password = password.encode()
         self._gate = Gate(engine)
         self._turn = asyncio.Semaphore(READERS)
+        self._people = asyncio.Semaphore(PEOPLE)
         self._hidden: dict[str, str] = {}
         self._zone = ""
 
@@ -128,8 +118,8 @@ class StoreApp:
         try:
             call = _parse(headers, query, await _body(receive))
             if call.reading:
-                async with self._turn:
-                    await self._answer(send, call)
+                async with self._people if call.person else contextlib.nullcontext(), self._turn:
+                    await self._while_there(receive, send, call)
             else:
                 await self._answer(send, call)
         except StoreFailure as error:
@@ -152,6 +142,17 @@ class StoreApp:
                 return False
         return user == USER and hmac.compare_digest(password.encode(), self._password)
 
+    async def _while_there(self, receive: Receive, send: Send, call: _Call) -> None:
+        """Answer a reader; when it leaves before, its query is stopped, so that others need not wait for it."""
+        work, left = asyncio.ensure_future(self._answer(send, call)), asyncio.ensure_future(_left(receive))
+        try:
+            await asyncio.wait({work, left}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                await asyncio.to_thread(self._engine.cancel, call.identity)
+            await work
+        finally:
+            left.cancel()
+
     async def _answer(self, send: Send, call: _Call) -> None:
         insert = _INSERT_DATA.match(call.statement)
         if insert and not call.reading:
@@ -173,22 +174,26 @@ class StoreApp:
         if call.reading:
             self._gate.check(sql)
             settings = self._bounded(call.settings)
-        return self._engine.query(sql, output, database=call.database, settings=settings, parameters=call.parameters)
+        return self._engine.query(
+            sql,
+            output,
+            database=call.database,
+            settings=settings,
+            parameters=call.parameters,
+            identity=call.identity if call.reading else "",
+        )
 
     def _bounded(self, asked: Mapping[str, str]) -> dict[str, str | int]:
         for name in asked:
-            if name not in _READER_SETTINGS and not name.startswith(_HARMLESS):
+            if name not in _READER_SETTINGS and not harmless(name):
                 raise Invalid(mark("A reader cannot set {name}."), name=name)
         self._hidden = self._hidden or hidden(self._engine)
         extra = ", ".join(f"{literal(name)}: {literal(text)}" for name, text in self._hidden.items())
-        filters = asked.get("additional_table_filters", "").strip() or _nothing()
-        settings: dict[str, str | int] = {
-            name: min(limit, int(asked[name]) or limit) if asked.get(name, "").isdigit() else limit
-            for name, limit in READER_LIMITS.items()
-        }
-        settings["additional_table_filters"] = f"{filters.removesuffix('}')}, {extra}}}"
+        owned = asked.get("additional_table_filters", "").strip() or filters(DATABASE, ())  # none named: no row
+        settings: dict[str, str | int] = {name: bounded(name, asked.get(name)) for name in READER_LIMITS}
+        settings["additional_table_filters"] = f"{owned.removesuffix('}')}, {extra}}}"
         settings["readonly"] = 1
-        return settings | {name: text for name, text in asked.items() if name.startswith(_HARMLESS)}
+        return settings | {name: text for name, text in asked.items() if harmless(name)}
 
     async def _timezone(self) -> str:
         if not self._zone:
@@ -201,15 +206,10 @@ class StoreApp:
         await respond(send, _STATUS.get(number, 500), body, "text/plain; charset=utf-8", header)
 
 
-def _nothing() -> str:
-    """The filter of a reader who named none: sees no row."""
-    return "{" + ", ".join(f"'{DATABASE}.{table.name}': '0'" for table in TABLES) + "}"
-
-
 def _parse(headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> _Call:
-    body = _decompress(body, headers.get("content-encoding", ""))
+    body = decompress(body, headers.get("content-encoding", ""), MAX_BODY)
     if (kind := headers.get("content-type", "")).startswith("multipart/form-data"):
-        query, body = {**query, **_form(kind, body)}, b""
+        query, body = {**query, **form(kind, body)}, b""
     statement, data = (query["query"].encode(), body) if query.get("query") else (body, b"")
     if not statement.strip():
         raise Invalid(mark("There is no query."))
@@ -220,34 +220,15 @@ def _parse(headers: Mapping[str, str], query: Mapping[str, str], body: bytes) ->
         default_format=query.get("default_format") or headers.get("x-clickhouse-format", "TabSeparated"),
         settings={k: v for k, v in query.items() if k not in _TRANSPORT and not k.startswith("param_")},
         parameters={k.removeprefix("param_"): v for k, v in query.items() if k.startswith("param_")},
+        person=query.get("quota_key") == "person",
+        identity=re.sub(r"[^A-Za-z0-9-]", "", query.get("query_id", ""))[:80] or uuid.uuid4().hex,
     )
 
 
-def _form(content_type: str, body: bytes) -> dict[str, str]:
-    """Fields of a form: clients send long parameters so."""
-    message = BytesParser(policy=policy.HTTP).parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
-    fields: dict[str, str] = {}
-    for part in message.iter_parts() if isinstance(message, EmailMessage) else ():
-        name, content = part.get_param("name", "", "content-disposition"), part.get_payload(decode=True)
-        if part.get_filename() is not None or not isinstance(name, str) or not isinstance(content, bytes):
-            raise Invalid(mark("Tables sent along with a query are not supported."))
-        fields[name] = content.decode("utf-8", "replace")
-    return fields
-
-
-def _decompress(body: bytes, encoding: str) -> bytes:
-    if encoding.lower() in ("", "identity"):
-        return body
-    if encoding.lower() not in ("gzip", "lz4", "zstd"):
-        raise Invalid(mark("The content encoding {encoding} is not known."), encoding=encoding)
-    try:
-        with pa.CompressedInputStream(pa.BufferReader(body), encoding.lower()) as stream:
-            data: bytes = stream.read(MAX_BODY + 1)
-    except OSError as error:
-        raise Invalid(mark("The body cannot be decompressed: {reason}."), reason=error) from error
-    if len(data) > MAX_BODY:
-        raise Invalid(mark("A request may hold {limit} bytes."), limit=MAX_BODY)
-    return data
+async def _left(receive: Receive) -> None:
+    """Until the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _body(receive: Receive) -> bytes:

@@ -17,8 +17,10 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from gongfu.data.telemetry.schema import DATABASE, TABLES
+from gongfu.data.telemetry.views import CATALOGUE
 from gongfu.kernel.errors import Forbidden, Invalid
 from gongfu.kernel.i18n import mark
+from gongfu.kernel.tables import OWNED
 
 
 class Asks(Protocol):
@@ -28,8 +30,22 @@ class Asks(Protocol):
         """The result of ``sql``."""
 
 
-SYSTEM_TABLES: Final = frozenset({"system.one", "system.numbers", "system.numbers_mt", "system.settings"})
+SYSTEM_TABLES: Final = frozenset(
+    f"system.{name}"
+    for name in (
+        *("one", "numbers", "numbers_mt", "zeros", "settings", "functions", "data_type_families", "table_engines"),
+        *("formats", "time_zones", "keywords"),
+    )
+)
 """What clients ask before they start, and nothing that tells of other people's data or queries."""
+OPEN: Final = frozenset((*(table.name for table in TABLES), *OWNED, *CATALOGUE.values()))
+"""Tables and views of :data:`DATABASE` that a reader may name."""
+_BEHIND_VIEWS: Final = {
+    "system.tables": f"database = '{DATABASE}'",
+    "system.columns": f"database = '{DATABASE}'",
+    "system.databases": f"name = '{DATABASE}'",
+}
+"""What the catalogue's views read; a reader who came past the gate would still see no more than this."""
 REMEMBERED: Final = 256
 """Accepted texts kept: the console asks the same few with other parameters."""
 TABLE_FUNCTIONS: Final = frozenset({"numbers", "numbers_mt", "generate_series", "generateSeries", "values"})
@@ -41,7 +57,7 @@ _CATEGORIES: Final = (
     "Time Window", "Tuple", "Type Conversion", "URL", "UUID", "Window Functions",
 )
 _FUNCTIONS: Final = frozenset((
-    "lambda", "version", "timezone", "toTypeName", "transform", "identity", "ignore", "materialize", "bar",
+    "lambda", "version", "revision", "timezone", "toTypeName", "transform", "identity", "ignore", "materialize", "bar",
     "formatReadableQuantity", "formatReadableSize", "formatReadableDecimalSize", "formatReadableTimeDelta",
     "runningDifference", "rowNumberInAllBlocks", "rowNumberInBlock", "finalizeAggregation", "currentDatabase",
     "row_number", "rank", "dense_rank", "ntile", "lag", "lead", "lagInFrame", "leadInFrame", "first_value",
@@ -54,6 +70,14 @@ _COMBINATORS: Final = (
 # fmt: on
 _REFUSED: Final = frozenset({"chdb", "file", "generateUUIDv7NonMonotonic"})
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r", "\0": r"\0"})
+_EXPLAINS: Final = ("EXPLAIN", "EXPLAIN AST", "EXPLAIN SYNTAX", "EXPLAIN QUERY TREE", "EXPLAIN PIPELINE")
+"""Kinds that tell of the query; ESTIMATE tells of everybody's rows."""
+_EXPLAINED: Final = frozenset(
+    ("type", "kind", "query", "format_ast", "is_outfile_append", "is_outfile_truncate", "is_into_outfile_with_stdout")
+)
+"""Parts of an EXPLAIN that may be there: no settings, no file to write."""
+_OF_FILES: Final = frozenset(("_path", "_file", "_size", "_time", "_etag", "_headers"))
+"""Columns with which a table of files tells of the node's disk."""
 _NESTED_TYPES: Final = ("SetQuery", "ExplainQuery")
 
 
@@ -89,6 +113,8 @@ class Gate:
             root = msgspec.json.decode(tree)
         except msgspec.DecodeError as error:
             raise Invalid(mark("The store cannot explain this query: {reason}."), reason=error) from error
+        if root.get("type") == "ExplainQuery" and root.get("kind") in _EXPLAINS and set(root) <= _EXPLAINED:
+            root = root["query"]
         if root.get("type") != "SelectWithUnionQuery":
             raise Refused(mark("Only SELECT may be asked here, not {kind}."), kind=root.get("type"))
         nodes = list(_nodes(root))
@@ -104,6 +130,8 @@ class Gate:
             raise Refused(mark("A query cannot change settings."))
         if kind == "QueryParameter" and node.get("param_type") == "Identifier":
             raise Refused(mark("A parameter cannot stand for the name of a table or column."))
+        if kind == "Identifier" and str(node.get("name")).rpartition(".")[2] in _OF_FILES:
+            raise Refused(mark("The column {name} cannot be read here."), name=node.get("name"))
         if kind == "TableIdentifier":
             _check_table(str(node.get("name")), named)
         function = node.get("table_function")
@@ -155,8 +183,8 @@ class Gate:
 def hidden(engine: Asks) -> dict[str, str]:
     """Filters that empty every table a scoped reader has no business with, a second line behind the gate."""
     names = engine.query("SELECT concat(database, '.', name) FROM system.tables", "TSVRaw").decode().splitlines()
-    open_tables = SYSTEM_TABLES | {f"{DATABASE}.{table.name}" for table in TABLES}
-    return {name: "0" for name in names if name not in open_tables}
+    open_tables = SYSTEM_TABLES | {f"{DATABASE}.{name}" for name in OPEN}
+    return {name: _BEHIND_VIEWS.get(name, "0") for name in names if name not in open_tables}
 
 
 def escape_parameter(value: str) -> str:
@@ -165,8 +193,7 @@ def escape_parameter(value: str) -> str:
 
 
 def _check_table(name: str, named: set[str]) -> None:
-    tables = {table.name for table in TABLES}
-    if name in named or name in tables or name in SYSTEM_TABLES or name.removeprefix(f"{DATABASE}.") in tables:
+    if name in named or name in OPEN or name in SYSTEM_TABLES or name.removeprefix(f"{DATABASE}.") in OPEN:
         return
     raise Refused(mark("The table {name} cannot be read here."), name=name)
 

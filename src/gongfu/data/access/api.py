@@ -1,0 +1,178 @@
+"""Readings for programs, described in the node's OpenAPI document: JSON, CSV, Arrow and Parquet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pyarrow as pa
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from ninja import Field, Query, Router, Schema
+
+from gongfu.data.access import files, reading, services
+from gongfu.data.access.reading import Wanted
+from gongfu.data.telemetry import rules
+from gongfu.kernel.accounts import services as accounts
+from gongfu.kernel.errors import Invalid
+from gongfu.kernel.i18n import mark
+
+router = Router()
+_EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
+MOST_POINTS = 500_000
+"""Points of all tags of one history; an export has no limit."""
+
+
+class Tags(Schema):
+    """Tags by number (``tag``) or by name (``name``, as ``PUMP-01/flow`` or ``PUMP-01/*``); both may be repeated."""
+
+    tag: list[int] = []
+    name: list[str] = []
+
+
+class Range(Tags):
+    """A time range, by default the last hour: ISO 8601 with a time zone, or milliseconds since 1970."""
+
+    begin: str = Field("", alias="from")
+    end: str = Field("", alias="to")
+    points: int = 1000
+    method: str = "minmax"
+    format: str = "json"
+
+
+class Whole(Tags):
+    """Every reading of a range."""
+
+    begin: str = Field("", alias="from")
+    end: str = Field("", alias="to")
+    format: str = "csv"
+
+
+class Last(Schema):
+    """The newest reading of a tag."""
+
+    tag: int
+    device: str
+    key: str
+    unit: str
+    time: datetime
+    value: float | str | None
+    quality: int
+
+
+class LastValues(Schema):
+    """Newest readings; a tag that never reported is absent."""
+
+    values: list[Last]
+
+
+@router.get("/telemetry/history", summary="History of tags, thinned to the width of a screen")
+def history(request: HttpRequest, query: Query[Range]) -> HttpResponse:
+    """At most about ``points`` of each tag: ``minmax`` shows every spike, ``lttb`` the shape. Gaps stay.
+
+    ``format`` json, csv, arrow or parquet.
+    """
+    kind = files.check(query.format, ("json", "csv", "arrow", "parquet"))
+    tags = _tags(request, query)
+    start, end = _range(query.begin, query.end)
+    rules.check_points(query.points)
+    if len(tags) * query.points > MOST_POINTS:
+        raise Invalid(
+            mark("{count} points are too many for one question."),
+            remedy=mark("Ask for fewer tags or points, or for an export."),
+            count=len(tags) * query.points,
+        )
+    lines = reading.history(tags, start, end, query.points, query.method)
+    if kind == "json":
+        body = msgspec.json.encode(reading.answer(lines, start, end, query.method))
+        answer = HttpResponse(body, content_type="application/json")
+    else:
+        body = b"".join(files.stream(kind, reading.SCHEMA, (line.table() for line in lines)))
+        answer = HttpResponse(body, content_type=files.TYPES[kind])
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@router.get("/telemetry/export", summary="Every reading of tags as CSV, Arrow or Parquet")
+def export(request: HttpRequest, query: Query[Whole]) -> HttpResponseBase:
+    """A file of any length, sent page by page: tag by tag in time order, numbers and texts."""
+    kind = files.check(query.format)
+    tags = _tags(request, query)
+    start, end = _range(query.begin, query.end)
+    pages = reading.pages(tags, start, end)
+    first = next(pages, None)  # a store that is away is told before anything is sent
+    answer = StreamingHttpResponse(
+        _sent(files.stream(kind, reading.SCHEMA, _again(first, pages))), content_type=files.TYPES[kind]
+    )
+    name = f"{tags[0].device}-{start:%Y%m%dT%H%M%S}-{end:%Y%m%dT%H%M%S}.{kind}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+@router.get("/telemetry/last", summary="Newest reading of tags", response=LastValues)
+def last(request: HttpRequest, query: Query[Tags]) -> LastValues:
+    """Only tags the caller may see."""
+    tags = {tag.series: tag for tag in _tags(request, query)}
+    found = reading.last_values(tags.values())
+    return LastValues(
+        values=[_last(tags[one.series], one.time, one.point.value, one.quality) for one in found.values()]
+    )
+
+
+def _last(tag: Wanted, time: int, value: float | str | None, quality: int) -> Last:
+    return Last(
+        tag=tag.series,
+        device=tag.device,
+        key=tag.tag,
+        unit=tag.unit,
+        time=datetime.fromtimestamp(time / 1e6, UTC),
+        value=value,
+        quality=quality,
+    )
+
+
+async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """``pieces``, each made when the one before has gone: a plain iterator would be read to its end first."""
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        if piece:
+            yield piece
+
+
+def _again(first: pa.Table | None, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    if first is not None:
+        yield first
+    yield from rest
+
+
+def _tags(request: HttpRequest, asked: Tags) -> list[Wanted]:
+    user = accounts.user_of(request)
+    ids = list(dict.fromkeys(asked.tag))
+    if not ids and not asked.name:
+        raise Invalid(mark("Name a tag."), remedy=mark("Write tag=17 or name=PUMP-01/flow."))
+    if len(ids) + len(asked.name) > services.MAX_TAGS:
+        raise Invalid(mark("{count} tags are too many for one question."), count=len(ids) + len(asked.name))
+    if any(not 0 <= one < 1 << 32 for one in ids):
+        raise Invalid(mark("There is no tag {tag}."), tag=next(one for one in ids if not 0 <= one < 1 << 32))
+    found = {tag.series: tag for tag in services.wanted(user, ids)}
+    return list((found | {tag.series: tag for tag in services.wanted_by_name(user, asked.name)}).values())
+
+
+def _range(begin: str, end: str) -> tuple[datetime, datetime]:
+    to = _moment(end, datetime.now(UTC))
+    start = _moment(begin, max(to, _EARLIEST) - timedelta(hours=1)) if to.tzinfo else to
+    rules.check_range(start, to)
+    return start, to
+
+
+def _moment(text: str, default: datetime) -> datetime:
+    if not text:
+        return default
+    try:
+        if text.isdecimal():
+            return datetime.fromtimestamp(int(text) / 1000, UTC)
+        return datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
+        raise Invalid(
+            mark("{text} is not a time."), remedy=mark("Write it like 2026-11-20T14:05:00+08:00."), text=text[:60]
+        ) from None
