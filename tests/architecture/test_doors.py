@@ -12,7 +12,7 @@ DOORS = {
     "kernel.accounts": {"services", "bus_users", "models", "permissions", "rules", "second_factor", "signin", "tokens"},
     "kernel.audit": {"services", "models", "middleware"},
     "kernel.pages": {"services", "resource", "menu", "api", "schemas", "urls", "errors", "export", "xlsx"},
-    "kernel.supervisor": {"main", "plan", "ports", "status"},
+    "kernel.supervisor": {"lock", "main", "plan", "ports", "status"},
     "kernel.tasks": {"services", "models", "worker"},
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
     "network.discovery": {"probes", "ranges", "scanning", "shapes"},
@@ -64,7 +64,7 @@ DOORS = {
     "identity.search": {"services", "feeding", "table"},
     "identity.peers": {"services", "models", "errors", "jws", "keys"},
     "identity.filing": {"services"},
-    "identity.escrow": {"services", "archive", "copying", "recovery"},
+    "identity.escrow": {"services", "archive", "copying", "errors", "recovery", "wire"},
     "identity.mirror": {"follower", "leader", "reporting", "wire"},
     "platform.commands": {"services"},
     "platform.northbound": {"services", "linking"},
@@ -74,7 +74,8 @@ DOORS = {
     "platform.discovery": {"services"},
     "platform.modelling": {"services", "models", "observing"},
     "data.retrofit": {"services", "periodic", "demonstration"},
-    "data.telemetry": {"services", "overview", "texts"},
+    "data.backup": {"services", "periodic", "drill", "history", "keeping", "plan", "wire", "work"},
+    "data.telemetry": {"schema", "store", "services", "overview", "texts"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""
 SPECIAL = {

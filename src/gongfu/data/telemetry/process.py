@@ -12,6 +12,7 @@ from gongfu.data.telemetry.recorder import Lane
 from gongfu.data.telemetry.schema import migrate
 from gongfu.data.telemetry.store.embedded import EmbeddedEngine
 from gongfu.data.telemetry.store.engine import Engine
+from gongfu.data.telemetry.store.freezing import FreezeApp
 from gongfu.data.telemetry.store.http import StoreApp
 from gongfu.kernel import bus, ops, process
 from gongfu.kernel.secrets import secret
@@ -43,7 +44,8 @@ def _open(settings: Settings) -> tuple[Engine, ops.App | None]:
         engine, app = RemoteEngine(settings.store_url), None
     else:
         embedded = EmbeddedEngine(settings.path("telemetry"))
-        engine, app = embedded, StoreApp(embedded, secret(settings.home, "store-internal")).app()
+        password = secret(settings.home, "store-internal")
+        engine, app = embedded, FreezeApp(embedded, password, StoreApp(embedded, password).app())
     migrate(engine)
     return engine, app
 
