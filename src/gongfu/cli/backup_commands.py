@@ -31,6 +31,7 @@ def add(app: typer.Typer) -> None:
     """The commands."""
     _backup(app)
     _restore(app)
+    _drill(app)
 
 
 def _backup(app: typer.Typer) -> None:
@@ -95,3 +96,18 @@ def _restore(app: typer.Typer) -> None:
         from gongfu.cli import backup
 
         backup.restore(source, into, number, recovery_file, json=json)
+
+
+def _drill(app: typer.Typer) -> None:
+    @app.command(help=translate(mark("Destroy a temporary node under load, restore it, and count what is missing.")))
+    def drill(
+        folder: Annotated[
+            Path | None, typer.Option(help=translate(mark("Where its folder is made; default: the system's.")))
+        ] = None,
+        seconds: Annotated[float, typer.Option(min=1, help=translate(mark("Load before each of three backups.")))] = 5,
+        place: Annotated[str, typer.Option("--to", help=translate(mark("Back up there; default: a folder.")))] = "",
+        json: JSON = False,
+    ) -> None:
+        from gongfu.cli import drill as work
+
+        work.run(folder, seconds, place, json=json)
