@@ -75,6 +75,7 @@ DOORS = {
     "platform.modelling": {"services", "models", "observing"},
     "data.retrofit": {"services", "periodic", "demonstration"},
     "data.backup": {"services", "periodic", "drill", "history", "keeping", "plan", "wire", "work"},
+    "data.cluster": {"capacity", "ddl"},
     "data.telemetry": {"schema", "store", "services", "overview", "texts"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""

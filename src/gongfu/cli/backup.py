@@ -57,11 +57,11 @@ class Back(msgspec.Struct, frozen=True):
     took_s: float
 
 
-def back_up(place: str, recovery_file: Path | None, *, json: bool, prune: bool) -> None:
+def back_up(place: str, recovery_file: Path | None, *, json: bool, prune: bool, found: bool = True) -> None:
     """Take a snapshot; the first time found the repository and show its recovery text."""
     settings = node_settings()
     started = time.monotonic()
-    if not work.is_begun(settings, place):
+    if found and not work.is_begun(settings, place):
         _tell_text(work.begin(settings, place), recovery_file, json=json)
     with _bar(quiet=json) as report:
         made = work.back_up(settings, place, report)

@@ -32,6 +32,7 @@ def add(app: typer.Typer) -> None:
     _backup(app)
     _restore(app)
     _drill(app)
+    _plan(app)
 
 
 def _backup(app: typer.Typer) -> None:
@@ -49,10 +50,11 @@ def _backup(app: typer.Typer) -> None:
         recovery_file: Annotated[Path | None, typer.Option(help=RECOVERY_OUT)] = None,
         json: JSON = False,
         prune: Annotated[bool, typer.Option(help=translate(mark("Then remove snapshots that need not stay.")))] = True,
+        only_begun: Annotated[bool, typer.Option("--only-begun", hidden=True)] = False,
     ) -> None:
         from gongfu.cli import backup
 
-        backup.back_up(place, recovery_file, json=json, prune=prune)
+        backup.back_up(place, recovery_file, json=json, prune=prune, found=not only_begun)
 
     @group.command(name="list", help=translate(mark("Show every snapshot.")))
     def listing(place: Place = "", json: JSON = False) -> None:
@@ -111,3 +113,30 @@ def _drill(app: typer.Typer) -> None:
         from gongfu.cli import drill as work
 
         work.run(folder, seconds, place, json=json)
+
+
+def _plan(app: typer.Typer) -> None:
+    @app.command(help=translate(mark("How large a cluster for so many points must be, with the arithmetic.")))
+    def plan(
+        points_per_day: Annotated[float, typer.Option(help=translate(mark("Readings a day, such as 1e9.")))] = 1e9,
+        sensors: Annotated[int, typer.Option(help=translate(mark("Series they come from.")))] = 100_000,
+        retention: Annotated[int, typer.Option(help=translate(mark("Days that readings stay.")))] = 365,
+        rollup_retention: Annotated[int, typer.Option(help=translate(mark("Days that roll-ups stay.")))] = 3650,
+        replicas: Annotated[int, typer.Option(help=translate(mark("Copies of everything.")))] = 2,
+        bytes_per_reading: Annotated[float, typer.Option(help=translate(mark("On disk, as measured.")))] = 2.9,
+        disk_tb: Annotated[float, typer.Option(help=translate(mark("Disk of a server, TB.")))] = 20,
+        cores: Annotated[int, typer.Option(help=translate(mark("Cores of a server.")))] = 32,
+        memory_gb: Annotated[float, typer.Option(help=translate(mark("Memory of a server, GB.")))] = 128,
+        ddl: Annotated[bool, typer.Option("--ddl", help=translate(mark("Print the SQL of the cluster.")))] = False,
+        cluster: Annotated[str, typer.Option(help=translate(mark("Name of the cluster in the SQL.")))] = "gongfu",
+        json: JSON = False,
+    ) -> None:
+        from gongfu.cli import plan as work
+        from gongfu.data.cluster.capacity import Costs, Server, Wish
+
+        if ddl:
+            work.show_ddl(cluster)
+            return
+        wish = Wish(points_per_day, sensors, retention, rollup_retention, replicas)
+        server = Server(disk_tb * 1e12, cores, memory_gb * 1e9)
+        work.run(wish, server, Costs(reading_octets=bytes_per_reading), json=json)

@@ -78,6 +78,7 @@ GONGFU_APPS = [
     "gongfu.platform.modelling",
     "gongfu.data.telemetry",
     "gongfu.data.retrofit",
+    "gongfu.data.backup",
     "gongfu.console",
 ]
 INSTALLED_APPS = [

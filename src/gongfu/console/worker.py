@@ -21,6 +21,7 @@ def main(settings: Settings) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gongfu.console.django_settings")
     django.setup()
 
+    from gongfu.data.backup import periodic as backups  # noqa: PLC0415
     from gongfu.data.retrofit import periodic as retrofit  # noqa: PLC0415 (needs django.setup)
     from gongfu.identity.authentication.services import expire as expire_reviews  # noqa: PLC0415 (needs django.setup)
     from gongfu.identity.business import periodic  # noqa: PLC0415
@@ -75,6 +76,7 @@ def main(settings: Settings) -> None:
             loop = asyncio.get_running_loop()
             threads: list[asyncio.Future[None]] = [loop.run_in_executor(pool, work, ending) for work in blocking]
             works = [link(stopping), periodic.run(stopping), retrofit.run(stopping), close_reviews()]
+            works.append(backups.run(settings, stopping))
             if settings.mirror_of:
                 works.append(mirror(settings, open_store(settings.home), health, stopping))
             tasks = [asyncio.create_task(work) for work in works]

@@ -70,7 +70,7 @@ class Collector:
                     self._advance(file.size)
                     self._pending.append(_Pending(known, []))
                     return
-                blobs, size = self._store(pieces(path, piece))
+                blobs, size = self._store(pieces(path, piece, found.st_size))
                 after = path.lstat()
             except FileNotFoundError:
                 return
@@ -123,10 +123,11 @@ class Collector:
         self._progress(self.part, self._done, self._known)
 
 
-def pieces(path: Path, size: int = LARGEST) -> Iterator[bytes]:
-    """The content of a file."""
+def pieces(path: Path, size: int, length: int) -> Iterator[bytes]:
+    """The first ``length`` octets of a file: one that grows while it is read has an end nevertheless."""
     with path.open("rb", buffering=0) as file:
-        while piece := file.read(size):
+        while length > 0 and (piece := file.read(min(size, length))):
+            length -= len(piece)
             yield piece
 
 

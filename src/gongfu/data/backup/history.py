@@ -21,7 +21,7 @@ Kind = Literal["backup", "verify", "prune"]
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. Times in seconds since 1970; ``error`` as :func:`gongfu.kernel.errors.packed`, empty when it went well."""
+    """One run. Seconds, times since 1970; ``error`` as :func:`gongfu.kernel.errors.packed`, empty when it went well."""
 
     kind: Kind
     place: str

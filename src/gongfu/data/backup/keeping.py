@@ -73,6 +73,12 @@ def prune(repository: Repository, policy: Policy, zone: tzinfo = UTC) -> Pruned:
     return Pruned(gone, packs, octets)
 
 
+def disown(repository: Repository, packs: set[str]) -> None:
+    """No longer rely on ``packs``, which are damaged: the next backup writes what was in them anew."""
+    rest = {place.pack for place in repository.places.values()} - packs
+    _rewrite_index(repository, rest)
+
+
 def age(found: Mark, now_ns: int | None = None) -> float:
     """Seconds since the moment of a snapshot: what would be lost now. Never negative."""
     return max(0.0, ((time.time_ns() if now_ns is None else now_ns) - found.moment) / 1e9)

@@ -30,7 +30,7 @@ from gongfu.data.backup import wire
 from gongfu.data.backup.collecting import Collector, Progress
 from gongfu.data.backup.errors import Busy, Damaged
 from gongfu.data.backup.repository import Repository, mark_name
-from gongfu.data.backup.sources import bus, files, identifiers, own_bus, records, store
+from gongfu.data.backup.sources import bus, files, identifiers, own_bus, store
 from gongfu.data.backup.sources.identifiers import IdentifierCopy
 from gongfu.data.backup.sources.records import Records
 from gongfu.data.backup.targets.opening import inside
@@ -121,11 +121,15 @@ def _copy_stores(
             stack.callback(copied.close)
             changes = registered.last_change()
             stack.callback(store.thaw, settings)
+            store.hold_files(settings.home, staging)
             frozen = store.freeze(settings, running=running)
+            store.hold_files(settings.home, staging)
         kept = people.copy(collector, staging)
         collector.expect("identifiers", (settings.home / FOLDER / "data.mdb").stat().st_size)
         collector.add_pieces(copied.pieces(), identifiers.NAME)
         tables = store.copy(collector, frozen)
+        for path in sorted((staging / store.FOLDER).rglob("*")):
+            collector.add(path, files.PREFIX + path.relative_to(staging).as_posix())
         return kept, changes, tables
 
 

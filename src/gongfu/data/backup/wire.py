@@ -6,9 +6,9 @@ A repository is a flat set of named objects, the same in a folder and behind an 
 |---|---|
 | ``repository.json`` | :class:`Head`: whose it is, and the data key wrapped for the recovery text |
 | ``packs/<aa>/<sha256>`` | many sealed blobs behind each other; the name is the SHA-256 of the whole object |
-| ``index/<number>-<part>`` | sealed :class:`Index`: which blob stands where in which pack |
+| ``index/<number>-<any>`` | sealed :class:`Index`: which blob stands where in which pack |
 | ``snapshots/<number>.body`` | sealed :class:`Snapshot`: every file with its blobs |
-| ``snapshots/<number>.json`` | :class:`Mark`: what a list shows, the SHA-256 of the body, the digest of the mark before, a MAC |
+| ``snapshots/<number>.json`` | :class:`Mark`: what a list shows, SHA-256 of the body and of the mark before, a MAC |
 
 - Blob: at most :data:`LARGEST` octets of one file. Its id is BLAKE2b-256 keyed by the repository, so that equal content
   is kept once and nobody without the key can look for known content. Sealed: one octet (0 as it is, 1 zstd, RFC 8878),

@@ -26,7 +26,7 @@ from gongfu.kernel.i18n import mark
 from gongfu.kernel.secrets import secret
 from gongfu.kernel.settings import FILE_NAME, Settings
 
-SECRET: Final = "backup-key"
+SECRET: Final = "backup-key"  # noqa: S105 - a name
 """In ``secrets``: the data key of this node's backups. It is in every backup, and wrapped for the recovery text."""
 
 
@@ -93,6 +93,9 @@ def verify(settings: Settings, place: str, progress: Callable[[int, int], None],
         done(octets=verdict.octets, notes=[f"{n}: {why}"[:300] for n, why in verdict.damaged_snapshots.items()][:20])
         if not verdict.good:
             done(error=packed(_not_good(verdict)))
+            if verdict.damaged_packs:
+                with taking.alone(settings):
+                    keeping.disown(opened, set(verdict.damaged_packs))
         return verdict
 
 

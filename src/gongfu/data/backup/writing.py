@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
-
-import msgspec
 
 from gongfu.data.backup import wire
 from gongfu.data.backup.repository import Repository, body_name, mark_name, pack_name
@@ -34,7 +33,6 @@ class Writer:
         self._pending: list[tuple[bytes, bytes]] = []
         self._pending_octets = 0
         self._packs: list[Pack] = []
-        self._segments = 0
         self._failed: Exception | None = None
         self.added = 0
         """Octets written so far."""
@@ -124,11 +122,10 @@ class Writer:
     def _write_index(self) -> None:
         with self._lock:
             packs, self._packs = self._packs, []
-            self._segments += 1
-            segment = self._segments
         if not packs:
             return
-        name = f"index/{self._number:09d}-{os.getpid():x}-{segment:04d}"
+        # Never a name that an earlier attempt at the same number used: what stands there is still needed.
+        name = f"index/{self._number:09d}-{secrets.token_hex(6)}"
         octets = wire.encode(self._repository.keys, Index(packs), name)
         self._repository.target.put(name, octets)
         with self._lock:
@@ -154,8 +151,3 @@ class _Room:
         with self._changed:
             self._used -= octets
             self._changed.notify_all()
-
-
-def digest_of(found: Mark) -> str:
-    """What the next mark says of this one."""
-    return wire.digest(msgspec.json.encode(found))

@@ -64,7 +64,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def drill(folder: Path | None, seconds: float, place: str, tell: Tell) -> Outcome:
-    """Run it below ``folder`` (default: a temporary one, removed afterwards) with ``seconds`` of load before each backup."""
+    """Run it below ``folder`` (default: the system's for temporary files), ``seconds`` of load before each backup."""
     base = Path(tempfile.mkdtemp(prefix="gongfu-drill-", dir=folder))
     node = DrillNode(base / "home")
     try:

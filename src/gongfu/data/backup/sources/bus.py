@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error, TimeoutError
+from nats.errors import Error
 
 from gongfu.data.backup.collecting import Collector
 from gongfu.data.backup.wire import LARGEST, StreamCopy
@@ -91,7 +91,7 @@ async def copy(settings: Settings, collector: Collector) -> list[StreamCopy]:
             names = [name for name in names if name in _OWN]
         copies = [await _copy(client, name, collector) for name in in_order(names)]
         return [one for one in copies if one is not None]
-    except (Error, msgspec.MsgspecError) as error:
+    except (Error, TimeoutError, msgspec.MsgspecError) as error:
         raise _failed(error) from error
     finally:
         await client.close()
@@ -105,7 +105,7 @@ async def restore(settings: Settings, streams: Iterable[StreamCopy], pieces: Cal
         for stream in streams:
             if stream.name not in present:
                 await _restore(client, stream, pieces(stream.name))
-    except (Error, msgspec.MsgspecError) as error:
+    except (Error, TimeoutError, msgspec.MsgspecError) as error:
         raise _failed(error) from error
     finally:
         await client.close()
@@ -195,7 +195,7 @@ def _check(problem: _Problem | None) -> None:
 
 
 def _failed(error: Exception) -> Unavailable:
-    reason = "timeout" if isinstance(error, TimeoutError | asyncio.TimeoutError) else str(error) or type(error).__name__
+    reason = "timeout" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
     return Unavailable(
         mark("The bus cannot be copied: {reason}."),
         remedy=mark("Look at gongfu status and at log/nats-server.log in GONGFU_HOME."),

@@ -35,7 +35,12 @@ def running(settings: Settings, home: Path) -> Iterator[Settings]:
         config.write_text(_config(settings, home, port), encoding="utf-8")
         config.chmod(0o600)
         with (Path(folder) / "log").open("wb") as log:
-            server = subprocess.Popen([program, "-c", config], stdout=log, stderr=log, preexec_fn=end_with_parent)
+            server = subprocess.Popen(
+                [program, "-c", config],
+                stdout=log,
+                stderr=log,
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - one system call, no lock
+            )
         try:
             _wait(server, port, Path(folder) / "log")
             yield msgspec.structs.replace(settings, home=home, bus_url="", bus_port=port)

@@ -7,6 +7,8 @@ are not read again: their files have the same name, size, time and inode.
 from __future__ import annotations
 
 import base64
+import contextlib
+import os
 import shutil
 import urllib.error
 import urllib.request
@@ -43,7 +45,7 @@ def freeze(settings: Settings, *, running: bool) -> list[Frozen]:
             engine.close()
     password = secret(settings.home, "store-internal")
     credentials = base64.b64encode(f"{USER}:{password}".encode()).decode()
-    request = urllib.request.Request(  # noqa: S310 - a loopback address of ours
+    request = urllib.request.Request(
         f"http://127.0.0.1:{settings.store_port}{freezing.PATH}",
         method="POST",
         headers={"Authorization": f"Basic {credentials}"},
@@ -74,6 +76,21 @@ def copy(collector: Collector, frozen: list[Frozen]) -> list[TableCopy]:
     return copies
 
 
+def hold_files(home: Path, staging: Path) -> None:
+    """Hard links of what lies beside the engine (months in Parquet files), so that it stays while the copy is made.
+
+    Called before and after :func:`freeze`: whatever the frozen tables say lies in a file has a link then.
+    """
+    for path in (home / FOLDER).rglob("*"):
+        name = path.relative_to(home / FOLDER)
+        if name.parts[0] in ("engine", "lock") or path.is_symlink() or not path.is_file():
+            continue
+        link = staging / FOLDER / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError, FileNotFoundError):
+            os.link(path, link)
+
+
 def thaw(settings: Settings) -> None:
     """The frozen copy is no longer needed."""
     freezing.thaw(settings.home / FOLDER)
@@ -81,7 +98,7 @@ def thaw(settings: Settings) -> None:
 
 def restore(folder: Path, tables: list[TableCopy], parts: Path) -> None:
     """Build a store in ``folder`` from the parts that lie in ``parts``; raises :class:`StoreFailure`."""
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder / "engine", ignore_errors=True)
     engine = EmbeddedEngine(folder)
     try:
         freezing.build(engine, [Frozen(one.name, one.statement, str(parts / one.name)) for one in tables])
