@@ -29,7 +29,7 @@ from gongfu.kernel.settings import Settings
 _PARTS = {
     "files": mark("Files"),
     "bus": mark("Bus"),
-    "records": mark("Records"),
+    "records": mark("People's records"),
     "identifiers": mark("Identifiers"),
     "store": mark("Telemetry store"),
     "packs": mark("Writing"),
@@ -120,7 +120,7 @@ def show(place: str, *, json: bool) -> None:
         sys.stdout.write(msgspec.json.encode(marks).decode() + "\n")
         return
     table = Table()
-    for title in (mark("Snapshot"), mark("Age"), mark("Files"), mark("Size"), mark("New")):
+    for title in (mark("Snapshot"), mark("Age"), mark("Files"), mark("Size"), mark("Newly written")):
         table.add_column(translate(title), justify="right", no_wrap=True)
     table.add_column(translate(mark("Moment")), no_wrap=True)
     for one in marks:

@@ -21,7 +21,7 @@ _STEPS = {
     "restore": mark("Restore into a new home"),
     "count": mark("Count what was acknowledged"),
 }
-_KINDS = {"reading": mark("Readings"), "identifier": mark("Identifiers"), "record": mark("Records")}
+_KINDS = {"reading": mark("Readings"), "identifier": mark("Identifiers"), "record": mark("People's records")}
 
 
 def run(folder: Path | None, seconds: float, place: str, *, json: bool) -> None:

@@ -57,7 +57,7 @@ def show_ddl(cluster: str) -> None:
 
 def _show(made: Plan) -> None:
     table = Table()
-    table.add_column(translate(mark("What")), no_wrap=True)
+    table.add_column(translate(mark("Quantity reckoned")), no_wrap=True)
     table.add_column(translate(mark("Arithmetic")), overflow="fold")
     table.add_column("=", justify="right", no_wrap=True)
     for step in made.steps:

@@ -21,7 +21,7 @@ from gongfu.kernel.errors import Conflict, NotFound, unpacked
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.tasks import services as tasks
 
-_KINDS = {"backup": _("Backup"), "verify": _("Verification"), "prune": _("Clearing")}
+_KINDS = {"backup": _("Backup"), "verify": _("Verification run"), "prune": _("Clearing")}
 SHOWN = 30
 """Runs on the page."""
 
