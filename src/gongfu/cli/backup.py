@@ -21,6 +21,7 @@ from gongfu.cli import node_settings
 from gongfu.cli.show import duration
 from gongfu.data.backup import keeping, work
 from gongfu.data.backup.keeping import Policy
+from gongfu.data.backup.taking import elsewhere
 from gongfu.data.backup.wire import Mark
 from gongfu.kernel.errors import NotFound
 from gongfu.kernel.i18n import mark, translate
@@ -34,6 +35,9 @@ _PARTS = {
     "store": mark("Telemetry store"),
     "packs": mark("Writing"),
 }
+
+
+_ELSEWHERE = mark("Not in it: what lies behind {setting}. Back that up with its own tools at the same time.")
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -75,6 +79,8 @@ def back_up(place: str, recovery_file: Path | None, *, json: bool, prune: bool, 
         round(time.monotonic() - started, 2),
         work.place_of(settings, place),
     )
+    for name in elsewhere(settings):
+        sys.stderr.write(translate(_ELSEWHERE).format(setting=name) + "\n")
     if json:
         sys.stdout.write(msgspec.json.encode(taken).decode() + "\n")
         return

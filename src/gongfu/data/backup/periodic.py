@@ -10,7 +10,8 @@ import time
 
 import structlog
 
-from gongfu.data.backup import history
+from gongfu.data.backup import history, work
+from gongfu.kernel.errors import GongfuError
 from gongfu.kernel.settings import Settings
 
 log = structlog.get_logger("backup")
@@ -35,11 +36,21 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
     """Look until ``stopping``."""
     waiting = 0.0
     while not stopping.is_set():
-        if waiting <= 0 and await asyncio.to_thread(due, settings, time.time()):
+        if waiting <= 0 and await asyncio.to_thread(_wanted, settings):
             waiting = 0.0 if await _back_up(stopping) else AGAIN_SECONDS
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), LOOK_EVERY_SECONDS)
         waiting -= LOOK_EVERY_SECONDS
+
+
+def _wanted(settings: Settings) -> bool:
+    """Due, and begun: before somebody has the recovery text no backup would be of use."""
+    if not due(settings, time.time()):
+        return False
+    try:
+        return work.is_begun(settings, "")
+    except GongfuError:
+        return True  # the backup itself says what is wrong, and that is remembered
 
 
 async def _back_up(stopping: asyncio.Event) -> bool:

@@ -68,7 +68,7 @@ def standing(user: User) -> Standing:
         begun=begun,
         last=last,
         age=age,
-        late=bool(node.backup_to) and begun and (age is None or age > LATE * interval),
+        late=bool(node.backup_to) and age is not None and age > LATE * interval,
         next_at=following if node.backup_to and begun else None,
         verified=history.last(node.home, "verify"),
         failed=failed,

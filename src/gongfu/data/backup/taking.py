@@ -90,9 +90,15 @@ def _collect(settings: Settings, collector: Collector, number: int, outside: set
             records=kept,
             changes=changes,
             notes=collector.notes,
+            elsewhere=elsewhere(settings),
         )
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def elsewhere(settings: Settings) -> list[str]:
+    """Settings that name engines whose data a snapshot does not hold: they have backups of their own."""
+    return [name for name in ("database_url", "store_url") if getattr(settings, name)]
 
 
 def _copy_files(collector: Collector, home: Path, paths: list[Path], staging: Path) -> None:

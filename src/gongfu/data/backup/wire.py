@@ -148,6 +148,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Number of the last change of identifiers in it."""
     notes: list[str] = []
     """Files that kept changing while they were read."""
+    elsewhere: list[str] = []
+    """Settings that name engines of the operator's own, whose data are not in it."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
