@@ -157,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
         whole = f"<L xmlns='http://s3'><IsTruncated>{str(more).lower()}</IsTruncated>{token}{items}</L>"
         return whole.encode()
 
-    do_GET = do_PUT = do_POST = do_DELETE = _do
+    do_GET = do_PUT = do_POST = do_DELETE = _do  # noqa: N815 - names of the library
 
 
 class Service:

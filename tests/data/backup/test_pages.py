@@ -82,7 +82,9 @@ def test_nobody_else_sees_or_begins_anything(node: Settings) -> None:
     assert not (node.home.parent / "backups").exists()
 
 
-def test_without_a_place_the_page_says_what_to_set(node: Settings, root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_place_the_page_says_what_to_set(
+    node: Settings, root: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     without = msgspec.structs.replace(node, backup_to="")
     monkeypatch.setattr(services, "settings", lambda: without)
     assert "Set backup_to" in root.get(PAGE).content.decode()

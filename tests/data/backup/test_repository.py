@@ -240,7 +240,7 @@ def test_a_full_disk_fails_the_backup_and_keeps_the_last_one(rig: Rig, monkeypat
     monkeypatch.undo()
     assert rig.open().numbers() == [1]
     assert rig.read(1) == {"files/a": b"good"}
-    assert not [path for path in (rig.base / "backups").rglob(".*")]
+    assert not list((rig.base / "backups").rglob(".*"))
     rig.take()
     assert checking.verify(rig.open(), quiet, deep=True).good
 
@@ -312,7 +312,7 @@ def test_a_clock_that_was_set_back_makes_no_snapshot_older() -> None:
 
 
 def test_pruning_removes_what_only_old_snapshots_needed(rig: Rig) -> None:
-    for n in range(5):
+    for _ in range(5):
         rig.file("changing", secrets.token_bytes(50_000), old=False)
         rig.file("kept", b"kept" * 1000)
         rig.take()

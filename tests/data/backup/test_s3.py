@@ -21,7 +21,9 @@ def service() -> Iterator[Service]:
         yield one
 
 
-def target(service: Service, *, secret: str = stand_in.SECRET, bucket: str = stand_in.BUCKET, timeout: float = 10) -> S3:
+def target(
+    service: Service, *, secret: str = stand_in.SECRET, bucket: str = stand_in.BUCKET, timeout: float = 10
+) -> S3:
     credentials = Credentials(stand_in.ACCESS, secret, stand_in.REGION)
     return S3(service.endpoint, bucket, "node a/备份", credentials, part=1000, pause=0.001, timeout=timeout)
 

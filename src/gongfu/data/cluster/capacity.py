@@ -192,10 +192,11 @@ def _memory(made: Plan, wish: Wish, costs: Costs) -> float:
 
 
 def _network(made: Plan, wish: Wish, peak: float, costs: Costs) -> None:
-    copies = 1 + (wish.replicas - 1) * costs.reading_octets / costs.wire_octets
+    others = wish.replicas - 1
+    copies = 1 + others * costs.reading_octets / costs.wire_octets
     made.add(
         "network at the peak",
-        f"{peak:,.0f} × {costs.wire_octets} × 8 × (1 + {wish.replicas - 1} × {costs.reading_octets} / {costs.wire_octets})",
+        f"{peak:,.0f} × {costs.wire_octets} × 8 × (1 + {others} × {costs.reading_octets} / {costs.wire_octets})",
         peak * costs.wire_octets * 8 * copies,
         "bit/s",
     )

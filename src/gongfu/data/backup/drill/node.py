@@ -66,9 +66,7 @@ class DrillNode:
                 if all(one.state is State.READY for one in status.fetch(self.settings)):
                     return time.monotonic() - began
             time.sleep(0.1)
-        raise Unavailable(
-            mark("The node of the drill did not become ready."), remedy=mark("See up.log in its folder.")
-        )
+        raise Unavailable(mark("The node of the drill did not become ready."), remedy=mark("See up.log in its folder."))
 
     def kill(self) -> int:
         """``kill -9`` of every process at once; returns how many."""

@@ -76,9 +76,9 @@ def build(engine: EmbeddedEngine, tables: Iterable[Frozen]) -> None:
 
 def _tables(engine: EmbeddedEngine) -> list[_Described]:
     rows = engine.query(
-        "SELECT name, engine, create_table_query AS statement, arrayElement(data_paths, 1) AS folder"
+        "SELECT name, engine, create_table_query AS statement, arrayElement(data_paths, 1) AS folder"  # noqa: S608
         f" FROM system.tables WHERE database = {literal(DATABASE)} AND NOT is_temporary"
-        " ORDER BY endsWith(engine, 'View'), name",  # noqa: S608 - a name of ours
+        " ORDER BY endsWith(engine, 'View'), name",
         "JSONEachRow",
     )
     return [msgspec.json.decode(row, type=_Described) for row in rows.splitlines() if row]
