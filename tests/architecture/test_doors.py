@@ -12,7 +12,7 @@ DOORS = {
     "kernel.accounts": {"services", "bus_users", "models", "permissions", "rules", "second_factor", "signin", "tokens"},
     "kernel.audit": {"services", "models", "middleware"},
     "kernel.pages": {"services", "resource", "menu", "api", "schemas", "urls", "errors", "export", "xlsx"},
-    "kernel.supervisor": {"main", "plan", "ports", "status"},
+    "kernel.supervisor": {"lock", "main", "plan", "ports", "status"},
     "kernel.tasks": {"services", "models", "worker"},
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
     "network.discovery": {"probes", "ranges", "scanning", "shapes"},
@@ -64,7 +64,7 @@ DOORS = {
     "identity.search": {"services", "feeding", "table"},
     "identity.peers": {"services", "models", "errors", "jws", "keys"},
     "identity.filing": {"services"},
-    "identity.escrow": {"services", "archive", "copying", "recovery"},
+    "identity.escrow": {"services", "archive", "copying", "errors", "recovery", "wire"},
     "identity.mirror": {"follower", "leader", "reporting", "wire"},
     "platform.commands": {"services"},
     "platform.northbound": {"services", "linking"},
@@ -78,6 +78,8 @@ DOORS = {
     "data.streams": {"ensuring", "stage"},
     "data.alarms": {"services", "desk", "demonstration", "stage"},
     "data.access": {"services", "periodic", "interface", "asking"},
+    "data.backup": {"services", "periodic", "drill", "history", "keeping", "plan", "wire", "work"},
+    "data.cluster": {"capacity", "ddl"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""
 SPECIAL = {

@@ -36,6 +36,7 @@ def _app() -> typer.Typer:
     _devices(app)
     _handle(app)
     _escrow(app)
+    _backup(app)
     for name, text in {
         "web": mark("Console, API and live streams."),
         "recorder": mark("Takes readings from the bus into the telemetry store."),
@@ -282,6 +283,14 @@ def _escrow(app: typer.Typer) -> None:
         from gongfu.cli import escrow as work
 
         work.restore(source, node, own_key=own_key)
+
+
+def _backup(app: typer.Typer) -> None:
+    if len(sys.argv) > 1 and sys.argv[1] not in ("backup", "restore", "drill", "plan", "--help"):
+        return  # it loads cryptography, as above
+    from gongfu.cli import backup_commands
+
+    backup_commands.add(app)
 
 
 def _print_json(value: object) -> None:

@@ -80,6 +80,7 @@ GONGFU_APPS = [
     "gongfu.data.access",
     "gongfu.data.retrofit",
     "gongfu.data.alarms",
+    "gongfu.data.backup",
     "gongfu.console",
 ]
 INSTALLED_APPS = [

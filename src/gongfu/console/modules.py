@@ -39,6 +39,7 @@ MODULES = (
     "gongfu.data.access",
     "gongfu.data.retrofit",
     "gongfu.data.alarms",
+    "gongfu.data.backup",
     "gongfu.kernel.tasks",
     "gongfu.kernel.audit",
     "gongfu.kernel.accounts",

@@ -58,6 +58,7 @@ _ADDRESSES = (
     ("gs1_resolver_url", ("http://", "https://"), mark("Use https://name.")),
     ("did_resolver_url", ("http://", "https://"), mark("Use https://name.")),
     ("ecode_resolver_url", ("http://", "https://"), mark("Use https://name.")),
+    ("s3_endpoint", ("http://", "https://"), mark("Use https://name or http://name:port.")),
 )
 
 
@@ -181,6 +182,22 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Readings of months that ended so many days ago move from the embedded store to Parquet files; 0: never."""
     discovery_ranges: list[str] = []
     """Networks in which the gateway may look for devices, as 192.168.1.0/24; empty: it never scans."""
+    backup_to: str = ""
+    """Where the node is backed up by the clock: a folder or s3://bucket/prefix; empty: only when somebody asks."""
+    backup_every_minutes: int = 60
+    """Minutes from one backup to the next: as much may be lost at most."""
+    backup_keep_last: int = 24
+    """How many of the newest backups stay."""
+    backup_keep_days: int = 30
+    """Of so many days the newest backup stays as well."""
+    s3_endpoint: str = ""
+    """Address of the S3-compatible service, as https://s3.example.com; empty: Amazon's of the region."""
+    s3_region: str = "us-east-1"
+    """Region that requests are signed for."""
+    s3_access_key: str = ""
+    """Access key of the S3-compatible service."""
+    s3_secret_key: str = ""
+    """Secret key that belongs to it."""
     demonstration: bool = False
     """Run the demonstration plant beside the node."""
     log_format: str = "text"
@@ -228,6 +245,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             self.retention_bus_bytes >= 10_000_000,
             mark("Use at least 10000000, ten megabytes."),
         )
+        for name, least in (("backup_every_minutes", 1), ("backup_keep_last", 1), ("backup_keep_days", 0)):
+            value = getattr(self, name)
+            _check(name, value, least <= value <= 1_000_000, mark("Use a whole number, 1 or more."))
         for root in self.file_roots:
             _check("file_roots", root, Path(root).is_absolute(), mark("Use full paths, such as /srv/gongfu/files."))
         for role in self.roles:

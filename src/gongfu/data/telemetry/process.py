@@ -15,6 +15,7 @@ from gongfu.data.telemetry.recorder import Lane
 from gongfu.data.telemetry.schema import DATABASE, migrate
 from gongfu.data.telemetry.store.embedded import EmbeddedEngine
 from gongfu.data.telemetry.store.engine import Engine
+from gongfu.data.telemetry.store.freezing import FreezeApp
 from gongfu.data.telemetry.store.http import StoreApp
 from gongfu.data.telemetry.upkeep import Upkeep
 from gongfu.kernel import bus, ops, process
@@ -52,7 +53,8 @@ def _open(settings: Settings) -> tuple[Engine, ColdStore | None, ops.App | None]
     embedded = EmbeddedEngine(settings.path("telemetry"))
     migrate(embedded)
     views.make(embedded, DATABASE)
-    app = StoreApp(embedded, secret(settings.home, "store-internal")).app()
+    password = secret(settings.home, "store-internal")
+    app = FreezeApp(embedded, password, StoreApp(embedded, password).app())
     return embedded, ColdStore(embedded, settings.path("telemetry", "cold")), app
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
@@ -199,22 +200,27 @@ def wrap(data_key: bytes, recipient: bytes, series: str, number: int) -> Wrapped
 
 def unwrap(manifest: Manifest, key: X25519PrivateKey) -> bytes:
     """The data key; raises :class:`WrongKey` when the set was not made for ``key``."""
+    return open_wrapped(manifest.recipients, key, manifest.series, manifest.number)
+
+
+def open_wrapped(recipients: Sequence[Wrapped], key: X25519PrivateKey, series: str, number: int) -> bytes:
+    """The data key that :func:`wrap` wrapped; raises :class:`WrongKey` when it was not wrapped for ``key``."""
     own = key.public_key().public_bytes_raw()
-    for wrapped in manifest.recipients:
+    for wrapped in recipients:
         if wrapped.recipient == own.hex():
             ephemeral = bytes.fromhex(wrapped.ephemeral)
             shared = key.exchange(X25519PublicKey.from_public_bytes(ephemeral))
             try:
                 return AESGCM(_kek(shared, ephemeral, own)).decrypt(
-                    bytes(12), bytes.fromhex(wrapped.key), f"{manifest.series}/{manifest.number}".encode()
+                    bytes(12), bytes.fromhex(wrapped.key), f"{series}/{number}".encode()
                 )
             except InvalidTag:
                 break
     raise WrongKey(
         mark("This key does not open set {number} of escrow {series}."),
         remedy=mark("Use the recovery text that was shown when this escrow was begun."),
-        number=manifest.number,
-        series=manifest.series,
+        number=number,
+        series=series,
     )
 
 

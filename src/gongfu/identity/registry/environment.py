@@ -94,6 +94,14 @@ class Environment:
             shutil.rmtree(partial, ignore_errors=True)
             raise unavailable(path, error) from error
 
+    def copy_to(self, descriptor: int) -> None:
+        """Writes one moment of it, fixed before the first octet, as it lies on disk; raises :class:`Unavailable`."""
+        try:
+            with self._use:
+                self.lmdb.copyfd(descriptor)
+        except lmdb.Error as error:
+            raise unavailable(self.path, error) from error
+
     def warm(self) -> bool:
         """Brings what is on disk into memory and this process's page table, if it fits; says whether it did.
 

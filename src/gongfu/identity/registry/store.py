@@ -391,6 +391,14 @@ class IdentifierStore:
         """
         self._environment.snapshot(path)
 
+    def copy_to(self, descriptor: int) -> None:
+        """Writes ``data.mdb`` of one moment to an open file or pipe while others read and write.
+
+        The moment is fixed before the first octet comes. Pages stand where they stood, so that two copies differ only
+        where something changed. Raises :class:`Unavailable`.
+        """
+        self._environment.copy_to(descriptor)
+
     def transactions(self) -> int:
         """How many write transactions there ever were: beside :meth:`last_change` it shows how many share one."""
         return int(self._environment.lmdb.info()["last_txnid"])

@@ -9,7 +9,7 @@ import re
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -92,6 +92,8 @@ class EmbeddedEngine:
         """Open ``folder``, made if absent; raises :class:`Conflict` when another process has it open."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _lock(folder)
+        self.path = folder / "engine"
+        """Where the engine keeps its files."""
         options = "&".join(f"{name}={value}" for name, value in _OPTIONS.items())
         self._address = f"{folder}/engine?{options}"
         self._writing = threading.Lock()
@@ -119,6 +121,12 @@ class EmbeddedEngine:
         """See :class:`Engine`."""
         with self._writing:
             _query(self._writer, sql)
+
+    def together(self, statements: Iterable[str]) -> None:
+        """Run ``statements`` with no insert between them."""
+        with self._writing:
+            for sql in statements:
+                _query(self._writer, sql)
 
     def scalar(self, sql: str) -> str:
         """See :class:`Engine`."""
