@@ -50,7 +50,7 @@ def _band(cell: str, members: Sequence[Node], start: float, places: dict[str, Pl
         if node.key != cell:
             rows[node.layer].append(node)
     devices = rows.pop(Layer.DEVICE, [])
-    columns = max(1, min(8, math.ceil(math.sqrt(1.6 * len(devices)))))
+    columns = max(1, min(7, round(math.sqrt(len(devices)))))
     widest = max([min(columns, len(devices) or 1), *(len(row) for row in rows.values())])
     width = widest * ACROSS
     for layer, row in rows.items():

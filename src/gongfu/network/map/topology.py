@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import IntEnum, StrEnum
 
@@ -105,6 +105,29 @@ def _groups(edges: Iterable[Edge]) -> dict[str, str]:
     for edge in edges:
         above[top(edge.a)] = top(edge.b)
     return {key: top(key) for key in list(above)}
+
+
+def on_the_way(edges: Iterable[Edge], gateways: Collection[str], reached: Iterable[str]) -> set[str]:
+    """What lies on a shortest drawn way from a gateway to something that is ``reached``: it works, or nothing would."""
+    beside: defaultdict[str, list[str]] = defaultdict(list)
+    for edge in edges:
+        if edge.build in (Build.IN_USE, Build.BUILDING):
+            beside[edge.a].append(edge.b)
+            beside[edge.b].append(edge.a)
+    came: dict[str, str] = dict.fromkeys(gateways, "")
+    row = deque(came)
+    while row:
+        here = row.popleft()
+        for there in beside[here]:
+            if there not in came:
+                came[there] = here
+                row.append(there)
+    found: set[str] = set()
+    for key in reached:
+        while key in came and key not in found:
+            found.add(key)
+            key = came[key]
+    return found
 
 
 def folded(whole: Topology, opened: Collection[str] = (), most: int = MOST_DRAWN) -> Topology:

@@ -131,7 +131,7 @@ def shown(drawing: Drawing, view: str) -> DrawingOut:
 
     def node(one: Node) -> NodeOut:
         x, y = drawing.places[one.key]
-        name = one.name
+        name = one.name.rpartition(" / ")[2] if one.layer is Layer.CELL else one.name
         if one.kind == "fold":
             name = _("%(count)d devices") % {"count": one.count}
         return NodeOut(

@@ -11,7 +11,7 @@ from gongfu.kernel.accounts.models import Organisation
 from gongfu.network.drivers import registry
 from gongfu.network.map.addresses import Address, address_of, of_text
 from gongfu.network.map.measuring import Grade, grade
-from gongfu.network.map.topology import Build, Edge, Layer, Node, Topology, connected
+from gongfu.network.map.topology import Build, Edge, Layer, Node, Topology, connected, on_the_way
 from gongfu.platform.devices.models import Device, Place
 from gongfu.platform.map.models import Equipment, Link, Quality
 
@@ -100,9 +100,8 @@ def _topology(found: Gathered) -> Topology:
             )
         )
     drawn = [_edge(key, link) for key, link in found.links.items()]
-    alive = {edge.a for edge in drawn if edge.b in online} | {
-        found.gateways[device.gateway] for key, device in found.devices.items() if key in online
-    }
+    reading = {found.gateways[device.gateway] for key, device in found.devices.items() if key in online}
+    alive = reading | on_the_way(drawn, reading, online)
     for key, one in found.equipment.items():
         cell = f"p{one.place_id}" if one.place_id else ""
         nodes.append(

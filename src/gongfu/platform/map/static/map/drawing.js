@@ -1,126 +1,118 @@
-// How the network looks: the ECharts options for nodes and links. Quality is a shape and a colour, red is for alarms.
-const CROSS =
-  "path://M20,0 L50,30 L80,0 L100,20 L70,50 L100,80 L80,100 L50,70 L20,100 L0,80 L30,50 L0,20 Z";
-const SHAPES = { good: "circle", uncertain: "triangle", bad: CROSS, unknown: "emptyCircle" };
+// Nodes and links as SVG elements. Quality is a shape and a colour; colours stand in the style sheet, by class.
+const SVG = "http://www.w3.org/2000/svg";
 const SIGNS = { good: "●", uncertain: "▲", bad: "✕", unknown: "○" };
-const DASHES = { wifi: [6, 4], "5g": [2, 3], serial: [10, 3, 2, 3], vpn: [12, 5], bus: [2, 4] };
-const PLACES = 2;
+const SHAPES = {
+  good: "M -8 0 a 8 8 0 1 0 16 0 a 8 8 0 1 0 -16 0",
+  unknown: "M -7 0 a 7 7 0 1 0 14 0 a 7 7 0 1 0 -14 0",
+  uncertain: "M 0 -9 L 9 8 L -9 8 Z",
+  bad: "M -5 -9 L 0 -4 L 5 -9 L 9 -5 L 4 0 L 9 5 L 5 9 L 0 4 L -5 9 L -9 5 L -4 0 L -9 -5 Z",
+};
 const DEVICE = 5;
 
-function tone(colours, grade) {
-  return { good: colours.good, uncertain: colours.warn, bad: colours.bad, unknown: colours.idle }[grade];
+function element(tag, attributes = {}, text = "") {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  if (text) made.textContent = text;
+  return made;
 }
 
-function clipped(name, most) {
-  return name.length > most ? `${name.slice(0, most - 1)}…` : name;
+/** About how wide a text is at 12 pixels: Chinese characters are square. */
+function wide(text) {
+  return [...text].reduce((sum, sign) => sum + (sign.codePointAt(0) > 0x2e7f ? 12.4 : 7), 0);
 }
 
-function place(one, colours) {
-  const site = one.layer === 0;
-  return {
-    symbol: "roundRect", symbolSize: [Math.max(56, 15 * clipped(one.name, 14).length + 16), site ? 30 : 24],
-    itemStyle: { color: site ? colours.strong : colours.line, borderColor: colours.strong, borderWidth: 1 },
-    label: {
-      show: true, position: "inside", formatter: clipped(one.name, 14), color: colours.ink,
-      fontSize: site ? 13 : 12, fontWeight: site ? 600 : 400,
-    },
-  };
+function clipped(text, most) {
+  if (wide(text) <= most) return text;
+  let kept = "";
+  for (const sign of text) {
+    if (wide(`${kept}${sign}…`) > most) break;
+    kept += sign;
+  }
+  return `${kept}…`;
 }
 
-function box(one, colours) {
-  const colour = tone(colours, one.grade);
-  const name = clipped(one.name, 12);
-  return {
-    symbol: one.kind === "gateway" ? "rect" : "roundRect",
-    symbolSize: [Math.max(64, 13 * name.length + 30), 28],
-    itemStyle: { color: colours.surface, borderColor: colour, borderWidth: 2, borderType: ghost(one) ? "dashed" : "solid" },
-    label: {
-      show: true, position: "inside", formatter: `{sign|${SIGNS[one.grade]}} ${name}`, color: colours.ink, fontSize: 12,
-      rich: { sign: { color: colour, fontSize: 12 } },
-    },
-  };
+/** What stands at one place; drawn at 0, 0. */
+function inside(one) {
+  const signed = one.layer > 1 && (one.layer < DEVICE || one.count > 1);
+  const parts = [element("title", {}, [one.name, one.note].filter(Boolean).join(" · "))];
+  if (one.layer < DEVICE || one.count > 1) {
+    const name = clipped(one.name, 132);
+    const width = wide(name) + (signed ? 34 : 20);
+    const height = one.layer === 0 ? 30 : 26;
+    parts.push(element("rect", { x: -width / 2, y: -height / 2, width, height, rx: one.kind === "gateway" ? 2 : 6 }));
+    const text = element("text", { y: 4, "text-anchor": "middle" });
+    if (signed) text.append(element("tspan", { class: "map-sign" }, `${SIGNS[one.grade]} `));
+    text.append(element("tspan", {}, name));
+    parts.push(text);
+    if (one.note && one.layer < DEVICE) parts.push(element("text", { y: 26, "text-anchor": "middle", class: "map-note" }, one.note));
+    return parts;
+  }
+  parts.push(element("circle", { r: 14, class: "map-halo" }), element("path", { d: SHAPES[one.grade], class: "map-mark" }));
+  parts.push(element("text", { y: 25, "text-anchor": "middle" }, clipped(one.name, 104)));
+  if (one.note) parts.push(element("text", { y: 39, "text-anchor": "middle", class: "map-note" }, one.note));
+  return parts;
 }
 
-function ghost(one) {
-  return one.build === "planned" || one.build === "building";
+/** A node as a group that can be chosen with mouse and keyboard. */
+export function node(one) {
+  const made = element("g", { tabindex: one.layer < 2 ? -1 : 0, role: "button" });
+  return again(made, one);
 }
 
-function device(one, colours) {
-  const colour = tone(colours, one.grade);
-  const many = one.count > 1;
-  const name = clipped(one.name, 9);
-  return {
-    symbol: many ? "roundRect" : SHAPES[one.grade], symbolSize: many ? [72, 26] : 16,
-    itemStyle: {
-      color: many || one.grade === "unknown" ? colours.surface : colour, borderColor: colour,
-      borderWidth: many || one.grade === "unknown" ? 2 : 0, borderType: ghost(one) ? "dashed" : "solid",
-    },
-    label: {
-      show: true, position: many ? "inside" : "bottom", distance: 4, color: colours.ink, fontSize: 11, lineHeight: 14,
-      formatter: one.note && !many ? `${name}\n{note|${one.note}}` : name,
-      rich: { note: { color: colours.quiet, fontSize: 10, lineHeight: 13 } },
-    },
-  };
+/** The same group for what is known now; untouched when nothing differs, so that nothing flickers. */
+export function again(made, one) {
+  const seen = JSON.stringify(one);
+  if (made.seen === seen) return made;
+  made.seen = seen;
+  made.dataset.key = one.id;
+  made.setAttribute("class", `map-node map-layer-${one.layer} map-is-${one.grade} map-${one.build}${one.count > 1 ? " map-fold" : ""}`);
+  made.setAttribute("aria-label", [one.name, one.note].filter(Boolean).join(" · "));
+  made.setAttribute("transform", `translate(${one.x} ${one.y})`);
+  made.replaceChildren(...inside(one));
+  return made;
 }
 
-function node(one, colours, { draggable, begin }) {
-  const looks = one.layer < PLACES ? place(one, colours) : one.layer === DEVICE ? device(one, colours) : box(one, colours);
-  if (one.build === "retired") looks.itemStyle.opacity = 0.45;
-  if (begin === one.id) looks.itemStyle.shadowBlur = 12;
-  return {
-    id: one.id, name: one.id, x: one.x, y: one.y, draggable: Boolean(draggable) && one.layer >= PLACES, title: one.name,
-    note: one.note, cursor: "pointer", ...looks, label: { ...looks.label, fontFamily: colours.font },
-  };
+/** A link between two nodes; `load` from 0 to 1 is how much passes over it, null when that is not shown. */
+export function edge(made, one, a, b, load) {
+  const line = made ?? element("line");
+  const width = load === null ? "" : `stroke-width: ${(1 + 7 * Math.sqrt(load)).toFixed(1)}px`;
+  const seen = [one.kind, one.grade, one.build, one.derived, a.x, a.y, b.x, b.y, width].join();
+  if (line.seen === seen) return line;
+  line.seen = seen;
+  line.dataset.key = one.id;
+  line.setAttribute("class", `map-edge map-is-${one.grade} map-${one.build} map-kind-${one.kind}${one.derived ? " map-derived" : ""}`);
+  for (const [name, value] of Object.entries({ x1: a.x, y1: a.y, x2: b.x, y2: b.y })) line.setAttribute(name, value);
+  if (load === null) line.style.removeProperty("stroke-width");
+  else line.style.strokeWidth = `${(1 + 7 * Math.sqrt(load)).toFixed(1)}px`;
+  return line;
 }
 
-function edge(one, colours, most) {
-  const planned = one.build !== "in_use";
-  const load = most ? Math.sqrt(one.load / most) : 0;
-  return {
-    id: one.id, key: one.id, derived: one.derived, source: one.a, target: one.b, ignoreForceLayout: true,
-    lineStyle: {
-      color: planned || one.grade === "unknown" ? colours.idle : tone(colours, one.grade),
-      width: most ? 1 + 7 * load : one.kind === "fibre" ? 3.5 : one.derived ? 1 : 2,
-      type: planned ? [3, 5] : DASHES[one.kind] ?? "solid",
-      opacity: one.build === "retired" ? 0.3 : one.derived && !most ? 0.45 : 0.85,
-      curveness: one.derived ? 0.06 : 0,
-    },
-  };
+/** What a drawing takes up, with room for labels. */
+export function extent(nodes) {
+  const xs = nodes.map((one) => one.x);
+  const ys = nodes.map((one) => one.y);
+  const [left, top] = [Math.min(...xs) - 90, Math.min(...ys) - 36];
+  return { x: left, y: top, width: Math.max(...xs) + 90 - left, height: Math.max(...ys) + 60 - top };
 }
 
-/** Colours that only the map needs. */
-function more(colours) {
-  const style = getComputedStyle(document.documentElement);
-  const get = (name) => style.getPropertyValue(name).trim();
-  return { ...colours, good: get("--gf-good"), bad: get("--gf-bad"), idle: get("--gf-idle") };
+const KEPT = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "opacity", "font-size", "font-weight", "font-family", "text-anchor"];
+
+/** The drawing as a file of its own: every style that counts stands in it. */
+export function standalone(svg, area, background) {
+  const copy = svg.cloneNode(true);
+  const [from, to] = [svg.querySelectorAll("*"), copy.querySelectorAll("*")];
+  to.forEach((one, index) => {
+    const style = getComputedStyle(from[index]);
+    for (const name of KEPT) one.setAttribute(name, style.getPropertyValue(name));
+    for (const name of ["class", "style", "tabindex", "role", "data-key", "aria-label"]) one.removeAttribute(name);
+  });
+  copy.removeAttribute("class");
+  copy.setAttribute("xmlns", SVG);
+  copy.setAttribute("viewBox", `${area.x} ${area.y} ${area.width} ${area.height}`);
+  copy.setAttribute("width", Math.round(area.width));
+  copy.setAttribute("height", Math.round(area.height));
+  copy.prepend(element("rect", { ...area, fill: background }));
+  return new XMLSerializer().serializeToString(copy);
 }
 
-/** Whether both drawings have the same nodes in the same places, so that only how they look has changed. */
-export function same(before, after) {
-  if (!before || before.nodes.length !== after.nodes.length || before.edges.length !== after.edges.length) return false;
-  return before.nodes.every((one, index) => {
-    const other = after.nodes[index];
-    return one.id === other.id && one.x === other.x && one.y === other.y;
-  }) && before.edges.every((one, index) => one.id === after.edges[index].id);
-}
-
-/** The whole option of a drawing. */
-export function option(data, plain, how) {
-  const colours = more(plain);
-  const most = data.view === "use" ? Math.max(...data.edges.map((one) => one.load), 0.001) : 0;
-  return {
-    animation: false, textStyle: { fontFamily: colours.font }, aria: { enabled: false },
-    tooltip: {
-      confine: true, transitionDuration: 0, renderMode: "richText", backgroundColor: colours.surface,
-      borderColor: colours.line, borderWidth: 1, textStyle: { color: colours.ink, fontFamily: colours.font, fontSize: 12 },
-      formatter: (item) => (item.dataType === "edge" ? "" : [item.data.title, item.data.note].filter(Boolean).join("\n")),
-    },
-    series: [{
-      type: "graph", layout: "none", roam: true, scaleLimit: { min: 0.2, max: 8 }, left: 48, right: 48, top: 36, bottom: 56,
-      nodeScaleRatio: 0.4, labelLayout: { hideOverlap: false }, emphasis: { focus: "none", scale: false },
-      autoCurveness: false, edgeSymbol: ["none", "none"],
-      data: data.nodes.map((one) => node(one, colours, how)),
-      links: data.edges.map((one) => edge(one, colours, most)),
-    }],
-  };
-}
+export { element };

@@ -40,6 +40,10 @@ document.addEventListener("click", (event) => {
     map.drawing = on;
   } else if (button.dataset.map === "reset") {
     if (confirm(button.dataset.ask)) post("/network/map/forget", map.getAttribute("org"), {}).then(() => map.load());
+  } else if (button.dataset.map === "whole") {
+    map.whole();
+  } else if (button.dataset.map === "in" || button.dataset.map === "out") {
+    map.zoom(button.dataset.map === "in" ? 1 / 1.3 : 1.3);
   } else {
     map.save(button.dataset.map);
   }
