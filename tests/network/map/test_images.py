@@ -67,8 +67,8 @@ def test_a_drawing_may_say_its_size_by_its_view_box() -> None:
 )
 def test_nothing_in_a_drawing_acts_or_loads(inside: str) -> None:
     said = checked(svg(inside)).data.decode()
-    for word in ("script", "onload", "javascript", "example.org", "foreignObject", "import", "animate", "<set", "<image"):
-        assert word not in said
+    banned = "script onload javascript example.org foreignObject import animate <set <image"
+    assert not [word for word in banned.split(" ") if word in said]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import msgspec
@@ -148,7 +149,7 @@ def test_everything_has_a_place_of_its_own(topology: Topology) -> None:
         rows.setdefault(y, []).append(x)
     for row in rows.values():
         ordered = sorted(row)
-        gaps = [b - a for a, b in zip(ordered, ordered[1:], strict=False)]
+        gaps = [b - a for a, b in itertools.pairwise(ordered)]
         assert all(gap >= ACROSS / 2 for gap in gaps), gaps
 
 
@@ -182,9 +183,9 @@ def test_nothing_differs_from_itself(picture: dict[str, Entry]) -> None:
 def test_looking_back_turns_every_change_round(before: dict[str, Entry], after: dict[str, Entry]) -> None:
     there = differences(before, after)
     back = differences(after, before)
-    assert sorted((OPPOSITE.get(one.news, one.news), one.key, one.what, one.after, one.before) for one in there) == sorted(
-        (one.news, one.key, one.what, one.before, one.after) for one in back
-    )
+    assert sorted(
+        (OPPOSITE.get(one.news, one.news), one.key, one.what, one.after, one.before) for one in there
+    ) == sorted((one.news, one.key, one.what, one.before, one.after) for one in back)
 
 
 @given(pictures, pictures)

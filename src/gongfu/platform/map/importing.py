@@ -46,10 +46,10 @@ class _Taking:
 
     def row(self, row: Row) -> None:
         """Bring one in; raises :class:`GongfuError`."""
-        a = self._equipment(row.a)
+        a = self._equipment(row.a, row.build)
         if row.b is None:
             return
-        far = self._far(row.b)
+        far = self._far(row.b, row.build)
         known = Link.objects.filter(organisation=self.organisation, a=a, a_port=row.a.port, b_port=row.b.port)
         known = known.filter(device=far) if isinstance(far, Device) else known.filter(b=far)
         link = known.first() or Link(organisation=self.organisation, created_by=self.user, a=a)
@@ -64,14 +64,15 @@ class _Taking:
         link.planned_on = row.planned_on or link.planned_on
         self._keep(link, before)
 
-    def _far(self, end: End) -> Equipment | Device:
+    def _far(self, end: End, build: str) -> Equipment | Device:
         if end.kind == "device" or (not end.kind and end.key in self.devices and end.key not in self.equipment):
             if end.key not in self.devices:
                 raise Invalid(mark("There is no such device here."))
             return self.devices[end.key]
-        return self._equipment(end)
+        return self._equipment(end, build)
 
-    def _equipment(self, end: End) -> Equipment:
+    def _equipment(self, end: End, build: str) -> Equipment:
+        """The equipment of that key; new, it is built as far as the first link to it."""
         known = self.equipment.get(end.key)
         if end.kind == "device":
             raise Invalid(
@@ -79,7 +80,7 @@ class _Taking:
                 remedy=mark("Draw it from there to the device."),
             )
         one = known or Equipment(
-            organisation=self.organisation, created_by=self.user, key=end.key, name=end.name or end.key
+            organisation=self.organisation, created_by=self.user, key=end.key, name=end.name or end.key, build=build
         )
         before = audit.state(one)
         one.name = end.name or one.name
