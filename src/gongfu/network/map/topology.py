@@ -123,10 +123,11 @@ def on_the_way(edges: Iterable[Edge], gateways: Collection[str], reached: Iterab
                 came[there] = here
                 row.append(there)
     found: set[str] = set()
-    for key in reached:
-        while key in came and key not in found:
-            found.add(key)
-            key = came[key]
+    for end in reached:
+        here = end
+        while here in came and here not in found:
+            found.add(here)
+            here = came[here]
     return found
 
 

@@ -19,7 +19,7 @@ VIEWS = ("build", "run", "use")
 
 def view_names() -> dict[str, str]:
     """The three views."""
-    return {"build": _("Build"), "run": _("Run"), "use": _("Use")}
+    return {"build": _("Construction"), "run": _("Operation"), "use": _("Usage")}
 
 
 def grade_names() -> dict[str, str]:

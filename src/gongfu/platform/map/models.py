@@ -101,7 +101,7 @@ class Link(OwnedModel):
         VPN = "vpn", _("VPN")
 
     kind = models.CharField(_("Kind"), max_length=8, choices=Kind.choices, default=Kind.WIRED)
-    a = models.ForeignKey(Equipment, models.CASCADE, related_name="links_from", verbose_name=_("From"))
+    a = models.ForeignKey(Equipment, models.CASCADE, related_name="links_from", verbose_name=_("From equipment"))
     a_port = models.CharField(_("Port there"), max_length=40, blank=True)
     b = models.ForeignKey(
         Equipment, models.CASCADE, null=True, blank=True, related_name="links_to", verbose_name=_("To equipment")

@@ -71,7 +71,16 @@ def export_file(request: HttpRequest, kind: str) -> HttpResponse:
     owner = owner_of(request)
     gathered = gather(owner, everything=True)
     heads = [
-        *(_("From"), _("Port"), _("To"), _("Port"), _("Kind"), _("Medium"), _("Bandwidth (Mbit/s)"), _("State")),
+        *(
+            _("From equipment"),
+            _("Port"),
+            _("Far end"),
+            _("Port"),
+            _("Kind"),
+            _("Medium"),
+            _("Bandwidth (Mbit/s)"),
+            _("State"),
+        ),
         *(_("Drawn"), _("Quality"), _("Latency (ms)"), _("Latency p95 (ms)"), _("Jitter (ms)"), _("Loss (%)"), "IPv6"),
     ]
     rows = [_row(gathered, edge) for edge in gathered.topology.edges]
