@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from contextvars import ContextVar
 
 
@@ -52,7 +53,8 @@ class Pace:
 
     def __init__(self, interval: float) -> None:
         self._interval = interval
-        self._next = self._woke = asyncio.get_running_loop().time()
+        self._next = asyncio.get_running_loop().time()
+        self._woke = time.perf_counter()
         self._pulse = PULSE.get()
         self.skipped = 0
         """Moments that passed while the caller was busy."""
@@ -64,7 +66,7 @@ class Pace:
         missed = max(0, math.ceil((now - self._next) / self._interval) - 1)
         self.skipped += missed
         if self._pulse is not None:
-            self._pulse.beat(now - self._woke, missed)
+            self._pulse.beat(time.perf_counter() - self._woke, missed)
         self._next += (missed + 1) * self._interval
         await asyncio.sleep(self._next - now)
-        self._woke = asyncio.get_running_loop().time()
+        self._woke = time.perf_counter()

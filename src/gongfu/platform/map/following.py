@@ -32,6 +32,8 @@ from gongfu.platform.map.gathering import gather, grade_of
 from gongfu.platform.map.models import Measuring, Quality
 
 LOOK_SECONDS = 30.0
+NOTE_SECONDS = 140.0
+"""Twice in every five minutes what polling tells goes into the day, a row of 8 kB for each device."""
 SNAPSHOT_EVERY = dt.timedelta(hours=1)
 _STALE = 180.0
 """Seconds after which an earlier count is too old to make a rate of."""
@@ -72,11 +74,14 @@ async def run(client: Client, stopping: asyncio.Event) -> None:
     """Follow, measure and keep until ``stopping``; what fails is told and tried again at the next look."""
     before: dict[int, Seen] = {}
     measuring: asyncio.Task[None] | None = None
+    noted = -NOTE_SECONDS
     while not stopping.is_set():
         try:
             states = await read_states(client)
             now = asyncio.get_running_loop().time()
-            await _records(partial(take_states, states, before, now))
+            note = now - noted >= NOTE_SECONDS
+            await _records(partial(take_states, states, before, now, note=note))
+            noted = now if note else noted
             before = {state.device: Seen(state, now) for state in states}
             if measuring is None or measuring.done():
                 measuring = asyncio.create_task(_measure(client), name="map measuring")
@@ -109,8 +114,11 @@ async def read_states(client: Client) -> list[DeviceState]:
     return found
 
 
-def take_states(states: Iterable[DeviceState], before: dict[int, Seen], now: float) -> int:
-    """Keep what polling tells of each device's way; ``before`` is the look before. Returns of how many."""
+def take_states(states: Iterable[DeviceState], before: dict[int, Seen], now: float, *, note: bool = True) -> int:
+    """Keep what polling tells of each device's way; ``before`` is the look before. Returns of how many.
+
+    With ``note`` it also goes into the day.
+    """
     by_device = {state.device: state for state in states}
     owners: defaultdict[int, list[Device]] = defaultdict(list)
     for device in Device.objects.filter(pk__in=by_device).only("organisation", "connection", "life"):
@@ -134,8 +142,9 @@ def take_states(states: Iterable[DeviceState], before: dict[int, Seen], now: flo
                 rate=row.rate,
                 volume=row.volume,
             )
-        _store(rows, known, _PASSIVE)
-        history.note(owner, moments, moment)
+        _store(rows, _PASSIVE)
+        if note:
+            history.note(owner, moments, moment)
     return len(by_device)
 
 
@@ -158,9 +167,16 @@ def _passive(row: Quality, state: DeviceState, before: Seen | None, now: float) 
         row.late = late / (rounds + late)
 
 
-def _store(rows: Sequence[Quality], known: dict[str, Quality], fields: Sequence[str]) -> None:
-    Quality.objects.bulk_update([row for row in rows if row.node in known], fields, batch_size=200)
-    Quality.objects.bulk_create([row for row in rows if row.node not in known], ignore_conflicts=True)
+def _store(rows: Sequence[Quality], fields: Sequence[str]) -> None:
+    for row in rows:
+        row.pk = None  # known by organisation and node
+    Quality.objects.bulk_create(
+        rows,
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=["organisation", "node"],
+        update_fields=fields,
+    )
 
 
 async def _measure(client: Client) -> None:
@@ -233,7 +249,7 @@ def take_measured(organisation: int, results: Sequence[Measured]) -> None:
         rows.append(row)
         if found.sent:
             moments[one.key] = Moment(latency=found.median, p95=found.p95, jitter=found.jitter, loss=found.loss)
-    _store(rows, known, _FIELDS)
+    _store(rows, _FIELDS)
     history.note(organisation, moments, moment)
 
 

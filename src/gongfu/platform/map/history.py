@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from django.db import transaction
@@ -14,10 +14,10 @@ from gongfu.kernel.errors import NotFound
 from gongfu.kernel.i18n import mark
 from gongfu.network.map.days import COLUMNS, Day, Moment
 from gongfu.network.map.differing import Change, Entry, differences
-from gongfu.network.map.topology import Build, Layer
+from gongfu.network.map.topology import Layer
 from gongfu.platform.devices.models import Device
 from gongfu.platform.map.gathering import Gathered, gather
-from gongfu.platform.map.models import Equipment, Link, Quality, QualityDay, Snapshot
+from gongfu.platform.map.models import Equipment, Quality, QualityDay, Snapshot
 
 KEEP_DAYS = 93
 """Days of measurements and pictures that are kept: a quarter."""
@@ -36,19 +36,15 @@ def note(organisation: int, moments: Mapping[str, Moment], at: dt.datetime) -> N
             known = QualityDay.objects.select_for_update().filter(
                 organisation=organisation, day=local.date(), node__in=part
             )
-            there = {one.node: one for one in known}
-            changed, made = [], []
+            there = {one.node: bytes(one.packed) for one in known}
+            rows = []
             for key in part:
-                row = there.get(key)
-                day = Day(bytes(row.packed)) if row else Day()
+                day = Day(there.get(key, b""))
                 day.put(second, moments[key])
-                if row:
-                    row.packed = day.pack()
-                    changed.append(row)
-                else:
-                    made.append(QualityDay(organisation_id=organisation, node=key, day=local.date(), packed=day.pack()))
-            QualityDay.objects.bulk_update(changed, ["packed"])
-            QualityDay.objects.bulk_create(made, ignore_conflicts=True)
+                rows.append(QualityDay(organisation_id=organisation, node=key, day=local.date(), packed=day.pack()))
+            QualityDay.objects.bulk_create(
+                rows, update_conflicts=True, unique_fields=["organisation", "node", "day"], update_fields=["packed"]
+            )
 
 
 def lines(
@@ -164,16 +160,3 @@ def _picture(organisation: Organisation, day: dt.date) -> dict[str, Entry]:
 def latest_snapshot() -> dt.datetime | None:
     """When pictures were last taken."""
     return Snapshot.objects.order_by("-taken_at").values_list("taken_at", flat=True).first()
-
-
-def in_use(builds: Iterable[str]) -> int:
-    """How many are in use."""
-    return sum(build in (Build.IN_USE, Build.BUILDING) for build in builds)
-
-
-def link_counts(organisation: Organisation) -> dict[str, int]:
-    """Drawn links by how far they are built."""
-    counted = dict.fromkeys([one.value for one in Build], 0)
-    for build in Link.objects.filter(organisation=organisation).values_list("build", flat=True):
-        counted[build] += 1
-    return counted

@@ -11,13 +11,14 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.permissions import can_administer, can_edit, nobody
-from gongfu.kernel.errors import NotFound
+from gongfu.kernel.errors import NotFound, unpacked
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.pages.resource import Column, Permissions, Resource, Section
 from gongfu.network.map.measuring import Grade, worst
@@ -180,6 +181,7 @@ def node_panel(request: HttpRequest) -> HttpResponse:
         "behind": len(behind),
         "behind_online": sum(one.connection == Device.Connection.ONLINE for one in behind),
         "beside": beside[:40],
+        "problem": unpacked(quality.problem, get_language()) if quality else "",
         "ipv6": looks.ipv6_names()[quality.ipv6] if quality else "",
         "service": looks.service_names().get(quality.service, "") if quality else "",
         "latency": looks.milliseconds(quality.latency) if quality else "",

@@ -6,7 +6,6 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-import msgspec
 from django.db import transaction
 from django.db.models import Count
 
@@ -22,7 +21,7 @@ from gongfu.network.map.shapes import Readiness
 from gongfu.network.map.topology import Build, Layer, Topology, folded
 from gongfu.platform.devices.models import Device, Place
 from gongfu.platform.map.gathering import Gathered, gather
-from gongfu.platform.map.models import Equipment, Link, Plan, Position, Quality
+from gongfu.platform.map.models import Equipment, Link, Plan, Position
 
 MOST_MOVED = 2000
 """Positions that one drag may change."""
@@ -117,11 +116,6 @@ def figures(gathered: Gathered, site: str = "") -> Figures:
         latency=sum(latencies) / len(latencies) if latencies else None,
         loss=sum(losses) / len(losses) if losses else None,
     )
-
-
-def quality_of(organisation: Organisation, node: str) -> Quality | None:
-    """The newest that is known of ``node``."""
-    return Quality.objects.filter(organisation=organisation, node=node).first()
 
 
 def plan_for(user: User, pk: int) -> Plan:
@@ -282,8 +276,3 @@ def save_equipment(equipment: Equipment, _user: User, _new: bool) -> None:
     if before is not None and before != equipment.organisation_id and Link.objects.filter(a=equipment).exists():
         raise Conflict(mark("{equipment} has links."), remedy=mark("Remove them first."), equipment=equipment)
     equipment.save()
-
-
-def packed_figures(found: Figures) -> dict[str, object]:
-    """As programs get them."""
-    return {**msgspec.to_builtins(found), "ipv6_rate": found.ipv6_rate}
