@@ -18,6 +18,9 @@ DOORS = {
     "network.discovery": {"probes", "ranges", "scanning", "shapes"},
     "network.drivers": {"contract", "pacing", "registry", "surroundings"},
     "network.gateway": {"asking", "config", "tickets"},
+    "network.map": {
+        *("addresses", "days", "differing", "images", "layout", "measuring", "probing", "shapes", "topology"),
+    },
     "network.retrofit": {"learning", "machines", "recipes", "replay"},
     "network.serving": {"offers", "registers"},
     "network.models": {
@@ -72,6 +75,7 @@ DOORS = {
         *("applying", "beside", "desk", "document", "exchange", "prefilling", "services", "models", "sync", "versions"),
     },
     "platform.discovery": {"services"},
+    "platform.map": {"services", "following", "demonstration"},
     "platform.modelling": {"services", "models", "observing"},
     "data.retrofit": {"services", "periodic", "demonstration"},
     "data.telemetry": {"services", "overview", "texts", "batch", "consume", "rules", "schema", "store", "views"},

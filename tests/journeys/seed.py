@@ -26,6 +26,7 @@ from gongfu.network.models import library  # noqa: E402
 from gongfu.platform.devices import services as devices  # noqa: E402
 from gongfu.platform.devices.models import Device  # noqa: E402
 from gongfu.platform.devices.services import DeviceDraft, TagDraft  # noqa: E402
+from gongfu.platform.map import demonstration as network_map  # noqa: E402
 
 ENTERPRISES = (
     ("qingpu-precision", "青浦精密机械有限公司", "Qingpu Precision Machinery"),
@@ -75,6 +76,8 @@ def seed() -> None:
                 problem="寄存器地址超出设备范围" if state == "refused" else "",
             )
 
+    for owner in Organisation.objects.filter(parent=operator).order_by("pk")[:1]:
+        network_map.seed(owner, "local")
     seed_business(operator)
 
 

@@ -11,6 +11,7 @@ from gongfu.kernel.accounts.models import Organisation
 from gongfu.kernel.settings import SIMULATOR_PORTS, Settings
 from gongfu.platform.devices import services as devices
 from gongfu.platform.devices.services import DeviceDraft, TagDraft
+from gongfu.platform.map import demonstration as network_map
 from gongfu.platform.northbound import services as northbound
 from gongfu.simulators.plants.demonstration import demonstration
 from gongfu.simulators.plants.plant import Enterprise, Plant, PlantDevice
@@ -40,6 +41,7 @@ def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: O
     registry.allot_prefix(ACTOR, organisation, f"{settings.identifier_prefix}.{enterprise.number}")
     for device in plant.of(enterprise.code):
         devices.create_device(ACTOR, organisation, _draft(settings, enterprise, device))
+    network_map.seed(organisation, settings.node)
     if enterprise is plant.enterprises[0]:
         retrofit.seed(organisation)
         alarms.seed(organisation)

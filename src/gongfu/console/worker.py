@@ -36,6 +36,7 @@ def main(settings: Settings) -> None:
     from gongfu.identity.search.feeding import run as feed_search  # noqa: PLC0415
     from gongfu.kernel.tasks.worker import run_worker  # noqa: PLC0415
     from gongfu.platform.devices import sync  # noqa: PLC0415
+    from gongfu.platform.map import following as network_map  # noqa: PLC0415
     from gongfu.platform.northbound import linking  # noqa: PLC0415
 
     health = ops.Health("worker", "bus")
@@ -57,6 +58,7 @@ def main(settings: Settings) -> None:
                 asyncio.create_task(lead(settings, client, open_store(settings.home), stopping)),
                 asyncio.create_task(linking.run(client, stopping)),
                 asyncio.create_task(alarms.run(client, stopping)),
+                asyncio.create_task(network_map.run(client, stopping)),
             ]
             try:
                 await sync.run(js, stopping, reconnected)

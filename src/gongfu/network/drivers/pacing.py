@@ -4,6 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
+from contextvars import ContextVar
+
+
+class Pulse:
+    """What the polling of one device tells of the way to it. Kept by the gateway, filled by :class:`Pace`."""
+
+    __slots__ = ("cycles", "jitter", "late", "round_trip")
+
+    def __init__(self) -> None:
+        self.cycles = 0
+        self.late = 0
+        """Moments that passed unused because a round took too long."""
+        self.round_trip = 0.0
+        """Seconds from the moment to the end of the round: all requests of it; smoothed with a gain of 1/16."""
+        self.jitter = 0.0
+        """How much rounds differ, seconds: ``J + (|D| - J) / 16``, RFC 3550 §6.4.1."""
+
+    def beat(self, seconds: float, late: int) -> None:
+        """A round has ended after ``seconds``."""
+        if self.cycles:
+            self.jitter += (abs(seconds - self.round_trip) - self.jitter) / 16
+            self.round_trip += (seconds - self.round_trip) / 16
+        else:
+            self.round_trip = seconds
+        self.cycles += 1
+        self.late += late
+
+
+PULSE: ContextVar[Pulse | None] = ContextVar("pulse", default=None)
+"""The pulse of the device that runs in this task; None for a session that answers a question."""
 
 
 def end_if_cancelled() -> None:
@@ -23,6 +54,8 @@ class Pace:
     def __init__(self, interval: float) -> None:
         self._interval = interval
         self._next = asyncio.get_running_loop().time()
+        self._woke = time.perf_counter()
+        self._pulse = PULSE.get()
         self.skipped = 0
         """Moments that passed while the caller was busy."""
 
@@ -32,5 +65,8 @@ class Pace:
         now = asyncio.get_running_loop().time()
         missed = max(0, math.ceil((now - self._next) / self._interval) - 1)
         self.skipped += missed
+        if self._pulse is not None:
+            self._pulse.beat(time.perf_counter() - self._woke, missed)
         self._next += (missed + 1) * self._interval
         await asyncio.sleep(self._next - now)
+        self._woke = time.perf_counter()

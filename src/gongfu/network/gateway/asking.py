@@ -24,6 +24,7 @@ from gongfu.kernel.settings import Settings
 from gongfu.network.discovery.shapes import Order, Progress
 from gongfu.network.drivers.contract import Identity, Point
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
+from gongfu.network.map.shapes import MOST_PROBES, MOST_TARGETS, Host, Measured, Target
 
 MOST_TAGS = 500
 """Tags of one reading."""
@@ -96,8 +97,16 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True, tag="halt"):
     within: Seconds = 10.0
 
 
+class Measure(msgspec.Struct, frozen=True, kw_only=True, tag="measure"):
+    """How far, how steady and over which protocols ``targets`` are reached; answered by :class:`Measurements`."""
+
+    targets: Annotated[list[Target], msgspec.Meta(min_length=1, max_length=MOST_TARGETS)]
+    probes: Annotated[int, msgspec.Meta(ge=1, le=MOST_PROBES)] = 5
+    within: Seconds = 25.0
+
+
 Scanning = Scan | Look | Halt
-Question = Trial | Browse | Read | Write | Scanning
+Question = Trial | Browse | Read | Write | Scanning | Measure
 
 
 class Reached(msgspec.Struct, frozen=True, kw_only=True, tag="tested"):
@@ -154,6 +163,13 @@ class Scanned(msgspec.Struct, frozen=True, kw_only=True, tag="scanned"):
     progress: Progress
 
 
+class Measurements(msgspec.Struct, frozen=True, kw_only=True, tag="measured"):
+    """One result for each target, and what the gateway's own machine can do."""
+
+    results: list[Measured]
+    host: Host
+
+
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     """What went wrong, packed, with the class of the error."""
 
@@ -161,7 +177,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     code: str = ""
 
 
-Answer = Reached | Browsed | Seen | Written | Scanned | Failed
+Answer = Reached | Browsed | Seen | Written | Scanned | Measurements | Failed
 T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder()

@@ -65,6 +65,23 @@ class Status(StrEnum):
     REFUSED = "refused"
 
 
+class LinkState(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What running the device tells of the way to it, since the gateway started; nothing is sent for it."""
+
+    reconnects: int = 0
+    """How often it came back after it had been gone."""
+    cycles: int = 0
+    """Rounds of polling; 0 for devices that speak first."""
+    late: int = 0
+    """Rounds that were left out because one before took too long."""
+    round_trip: float = 0.0
+    """Seconds that a round takes, smoothed."""
+    jitter: float = 0.0
+    """Seconds by which rounds differ, smoothed: RFC 3550 §6.4.1."""
+    volume: int = 0
+    """Bytes of readings that the bus has acknowledged."""
+
+
 class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
     """What the gateway says of a device. Times in microseconds UTC."""
 
@@ -76,6 +93,7 @@ class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
     """Readings acknowledged by the bus since the gateway started."""
     problem: str = ""
     """The error that keeps it offline, as ``code: message`` in English."""
+    link: LinkState = LinkState()
 
 
 def desired_key(gateway: str, device: int) -> str:

@@ -32,6 +32,8 @@ from gongfu.network.gateway.asking import (
     Failed,
     Halt,
     Look,
+    Measure,
+    Measurements,
     Question,
     Reached,
     Read,
@@ -51,6 +53,7 @@ from gongfu.network.gateway.feeds import Feeds
 from gongfu.network.gateway.hearing import Hearing
 from gongfu.network.gateway.lines import Lines, busy
 from gongfu.network.gateway.outlet import now
+from gongfu.network.map.probing import Prober
 
 MOST_AT_ONCE = 24
 """Questions that are being answered; one more is told to come again."""
@@ -87,6 +90,7 @@ class Desk:
         lines: Lines | None = None,
         scans: Scans | None = None,
         feeds: Feeds | None = None,
+        prober: Prober | None = None,
     ) -> None:
         self._node = node
         self._client = client
@@ -95,6 +99,7 @@ class Desk:
         self._lines = Lines() if lines is None else lines
         self._scans = Scans([]) if scans is None else scans
         self._feeds = feeds
+        self._prober = Prober([], set) if prober is None else prober
         self._hearing = Hearing(client)
         self._answering: set[asyncio.Task[None]] = set()
 
@@ -126,6 +131,10 @@ class Desk:
                 raise busy()
             if isinstance(question, Scan | Look | Halt):
                 return Scanned(progress=await self._scan(question))
+            if isinstance(question, Measure):
+                async with asyncio.timeout(asking.LONGEST + 1):
+                    results = await self._prober.measure(question.targets, question.probes)
+                return Measurements(results=results, host=self._prober.host())
             device = self._device(question.device)
             complete = registry.complete(read_tags(device))
             async with asyncio.timeout(asking.LONGEST + 1):

@@ -17,13 +17,14 @@ from gongfu.kernel.errors import GongfuError, Invalid, Unavailable, packed
 from gongfu.kernel.i18n import mark
 from gongfu.network.drivers import registry
 from gongfu.network.drivers.contract import BadConfiguration
-from gongfu.network.drivers.pacing import end_if_cancelled
+from gongfu.network.drivers.pacing import PULSE, end_if_cancelled
 from gongfu.network.gateway.config import DeviceConfig, DeviceState, Status, desired_key
 from gongfu.network.gateway.deriving import read_tags
 from gongfu.network.gateway.ingress import Ingress
 from gongfu.network.gateway.outlet import Outlet, now
 from gongfu.network.gateway.pipeline import DeviceSink
 from gongfu.network.gateway.states import States
+from gongfu.network.map.addresses import Address, address_of
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 FIRST_MINUTE, LONGEST_EARLY_PAUSE = 60.0, 5.0
@@ -68,6 +69,11 @@ class Devices:
         """How a device is configured, None when this gateway does not run it."""
         running = self._running.get(device)
         return running.config if running else None
+
+    def addresses(self) -> set[Address]:
+        """Where the devices are reached that have an address."""
+        found = (address_of(one.config.driver, one.config.options) for one in self._running.values())
+        return {address for address in found if address is not None}
 
     def sinks(self) -> list[DeviceSink]:
         """The sink of each device."""
@@ -191,6 +197,7 @@ async def _keep(config: DeviceConfig, sink: DeviceSink) -> None:
     loop = asyncio.get_running_loop()
     pause, lost_at = FIRST_PAUSE, loop.time()
     driver = registry.polled(config.driver)
+    PULSE.set(sink.pulse)
     while True:
         try:
             await driver.run(config, sink)

@@ -11,8 +11,9 @@ from gongfu.kernel.errors import Unavailable, packed
 from gongfu.kernel.events import EventKind
 from gongfu.kernel.i18n import mark
 from gongfu.network.drivers.contract import Sample
+from gongfu.network.drivers.pacing import Pulse
 from gongfu.network.gateway.checks import Checker, Columns
-from gongfu.network.gateway.config import DeviceConfig, DeviceState, Status
+from gongfu.network.gateway.config import DeviceConfig, DeviceState, LinkState, Status
 from gongfu.network.gateway.deriving import deriver
 from gongfu.network.gateway.outlet import Outlet, now
 
@@ -46,6 +47,9 @@ class DeviceSink:
         self._remembering = asyncio.Lock()
         self.state = DeviceState(device=device.device, status=Status.CONNECTING, since=now())
         self.malformed_count = 0
+        self.pulse = Pulse()
+        self._reconnects = 0
+        self._volume = 0
 
     # Sink and FeedSink
     def online(self) -> None:
@@ -57,6 +61,8 @@ class DeviceSink:
     def offline(self, reason: str) -> None:
         """The device is gone, and why."""
         known = self.state.status is Status.OFFLINE
+        if self.state.status is Status.ONLINE:
+            self._reconnects += 1
         if not known or self.state.problem != reason:
             self._change(Status.OFFLINE, reason)
         if not known:
@@ -135,10 +141,12 @@ class DeviceSink:
         await self._remember()
         arrived = now()
         batches = columns.batches(self.device.org, self.device.device, arrived)
-        if len(batches) == 1:
-            await self._outlet.publish(subject, readings.encode(batches[0]))
+        messages = [readings.encode(batch) for batch in batches]
+        if len(messages) == 1:
+            await self._outlet.publish(subject, messages[0])
         else:
-            await asyncio.gather(*(self._outlet.publish(subject, readings.encode(batch)) for batch in batches))
+            await asyncio.gather(*(self._outlet.publish(subject, message) for message in messages))
+        self._volume += sum(map(len, messages))
         self.state = DeviceState(
             device=self.state.device,
             status=self.state.status,
@@ -146,6 +154,7 @@ class DeviceSink:
             last_reading=arrived,
             readings=self.state.readings + len(columns),
             problem=self.state.problem,
+            link=self._link(),
         )
         self._report(self.state, False)
 
@@ -187,11 +196,25 @@ class DeviceSink:
             last_reading=self.state.last_reading,
             readings=self.state.readings,
             problem=problem[:500],
+            link=self._link(),
         )
         self._report(self.state, True)
 
+    def _link(self) -> LinkState:
+        pulse = self.pulse
+        return LinkState(
+            reconnects=self._reconnects,
+            cycles=pulse.cycles,
+            late=pulse.late,
+            round_trip=round(pulse.round_trip, 6),
+            jitter=round(pulse.jitter, 6),
+            volume=self._volume,
+        )
+
     def carry_on(self, earlier: DeviceState) -> None:
         """Keep the counters of the device as it was configured before."""
+        self.pulse.cycles, self.pulse.late = earlier.link.cycles, earlier.link.late
+        self._reconnects, self._volume = earlier.link.reconnects, earlier.link.volume
         self.state = DeviceState(
             device=self.state.device,
             status=self.state.status,
@@ -199,4 +222,5 @@ class DeviceSink:
             last_reading=earlier.last_reading,
             readings=earlier.readings,
             problem=self.state.problem,
+            link=earlier.link,
         )

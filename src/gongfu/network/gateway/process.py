@@ -31,6 +31,7 @@ from gongfu.network.gateway.feeds import Feeds
 from gongfu.network.gateway.ingress import Ingress, ensure
 from gongfu.network.gateway.outlet import Outlet
 from gongfu.network.gateway.states import States
+from gongfu.network.map.probing import Prober
 
 FLUSH_EVERY = 0.5
 DRAIN_SECONDS = 5.0
@@ -100,6 +101,7 @@ async def serve(settings: Settings, stopping: asyncio.Event, health: ops.Health)
                 tickets.guard(tickets.key(settings.home)),
                 scans=Scans(permitted(settings.discovery_ranges)),
                 feeds=Feeds(ingress),
+                prober=Prober(permitted(settings.discovery_ranges), devices.addresses),
             ).run(),
             name="desk",
         ),

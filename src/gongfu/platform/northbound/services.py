@@ -93,3 +93,12 @@ def _allot(offer: Offer) -> None:
         offer.units[str(pk)] = unit
     if len(offer.units) != used:
         offer.save(update_fields=["units"])
+
+
+def doors(organisation: Organisation) -> list[str]:
+    """Protocols in which the devices of ``organisation`` are offered, each with its port."""
+    offer = Offer.objects.filter(organisation=organisation).first()
+    if offer is None:
+        return []
+    ports = (("OPC UA", offer.opcua_port), ("Modbus TCP", offer.modbus_port))
+    return [f"{name} ({port})" for name, port in ports if port] + ["Sparkplug B"] * offer.sparkplug

@@ -1,0 +1,1 @@
+"""The network map without pages: measuring, drawing, comparing. Pure, but for the sockets of :mod:`.probing`."""

@@ -1,0 +1,1 @@
+"""The network map: what is built, how it runs, who uses it."""
