@@ -123,6 +123,18 @@ class Node:
         times = {name: psutil.Process(child.pid).cpu_times() for name, child in self._children.items()}
         return {name: used.user + used.system for name, used in times.items()}
 
+    @staticmethod
+    def cpu_of(pid: int) -> float:
+        """Processor time of another process so far, with its children's."""
+        process = psutil.Process(pid)
+        times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+        return sum(used.user + used.system for used in times)
+
+    @staticmethod
+    def resident_mb_of(pid: int) -> float:
+        """Resident memory of another process, without its children's."""
+        return round(float(psutil.Process(pid).memory_info().rss) / 2**20, 1)
+
     def resident_mb(self) -> dict[str, float]:
         """Resident memory of each process."""
         return {n: round(psutil.Process(c.pid).memory_info().rss / 2**20, 1) for n, c in self._children.items()}
