@@ -124,7 +124,7 @@ class ModbusSession:
         else:
             return
         before = await self._shared.read(unit, Table.HOLDING, address.offset, 1, self._options.timeout, urgent=True)
-        await self._write_registers(address.offset, address.encode(value, before=before[0]))
+        await self._write_registers(address.offset, address.encode(value, before=int.from_bytes(before, "big")))
 
     async def _objects(self, group: int) -> dict[int, str]:
         """Texts by object id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
 from gongfu.network.drivers.contract import BadConfiguration, DeviceUnavailable, Sample, Sink
 from gongfu.network.drivers.layout import Field, Layout, layouts
+from gongfu.network.drivers.modbus import wire
 from gongfu.network.drivers.modbus.address import Address
 from gongfu.network.drivers.modbus.options import Options
 from gongfu.network.drivers.modbus.plan import Block, plan, split
@@ -67,19 +69,21 @@ class Unit:
     async def _read_block(self, block: Block) -> list[Sample]:
         options = self._options
         try:
-            words = await self._shared.read(
+            data = await self._shared.read(
                 options.unit, block.table, block.offset, block.count, options.timeout, urgent=self._urgent
             )
         except Refused as refusal:
             return await self._refused(block, refusal.code)
         self._answered()
         if len(self._tags) in block.members:  # the one address more is that of the time
-            self._time = self._tell_time(block, words)
+            self._time = self._tell_time(block, _words(block, data))
         reader = self._readers.get(block)
         if reader is None:
             reader = self._readers[block] = _Reader(block, self._addresses, self._tags)
-        samples = reader.numbers(words)
-        samples += [self._sample(block, index, words) for index in reader.others]
+        samples = reader.numbers(data)
+        if reader.others:
+            words = _words(block, data)
+            samples += [self._sample(block, index, words) for index in reader.others]
         return samples
 
     async def _refused(self, block: Block, code: int) -> list[Sample]:
@@ -145,15 +149,27 @@ class _Reader:
                 fields[address.order.registers, address.order.number].append(Field(tag.series, start, address.code))
             else:
                 self.others.append(index)
-        self._layouts: list[tuple[struct.Struct, Layout]] = [
-            (struct.Struct(f"{registers}{block.count}H"), layout)
+        self._layouts: list[tuple[bool, Layout]] = [
+            (registers == "<", layout)
             for (registers, number), found in fields.items()
             for layout in layouts(number, found)
         ]
 
-    def numbers(self, words: list[int]) -> list[Sample]:
+    def numbers(self, data: bytes) -> list[Sample]:
         """Samples of all number tags."""
-        return [sample for words_as, layout in self._layouts for sample in layout.samples(words_as.pack(*words))]
+        if len(self._layouts) == 1 and not self._layouts[0][0]:
+            return self._layouts[0][1].samples(data)
+        swapped = array("H", data if len(data) % 2 == 0 else b"")
+        swapped.byteswap()
+        turned = swapped.tobytes()
+        return [sample for swap, layout in self._layouts for sample in layout.samples(turned if swap else data)]
+
+
+def _words(block: Block, data: bytes) -> list[int]:
+    """The registers in ``data``, or its bits as 0 and 1."""
+    if block.table.is_bits:
+        return wire.bits(data, block.count)
+    return list(struct.unpack(f">{block.count}H", data))
 
 
 def behind_gateway(unit: int, place: str, code: int) -> DeviceUnavailable:

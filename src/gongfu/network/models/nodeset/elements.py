@@ -117,7 +117,7 @@ class _Builder:
             attributes[TYPE] = f"{{{known[-1]}}}{local}" if known else attributes[TYPE]
         if depth == 0:
             if name != "UANodeSet":
-                raise self.refuse(f"the root is {name[:80]}, not the UANodeSet of {NAMESPACE}")
+                raise self.refuse(f"the root is {name.removeprefix('{}')[:80]}, not the UANodeSet of {NAMESPACE}")
         elif depth == 1:
             self.line, self.in_this = self.parser.CurrentLineNumber, 1
         opened = _Open(name, attributes)
