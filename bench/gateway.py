@@ -14,10 +14,10 @@ should have come within a second and a half of the one before it did not. ``flee
 over the devices, ``fleet_missed_in_all`` their sum.
 
 ``cpu_ratio_to_thingsboard_gateway``: processor seconds of ThingsBoard's gateway over those of ours for the same devices
-and the same time (``thingsboard.py``). ``GONGFU_THINGSBOARD_GATEWAY`` names its program, in an environment of its own:
+and the same time (``thingsboard.py``). ``THINGSBOARD_GATEWAY`` names its program, in an environment of its own:
 
     python -m venv DIRECTORY && DIRECTORY/bin/pip install thingsboard-gateway
-    GONGFU_THINGSBOARD_GATEWAY=DIRECTORY/bin/thingsboard-gateway gongfu bench gateway
+    THINGSBOARD_GATEWAY=DIRECTORY/bin/thingsboard-gateway gongfu bench gateway
 
 Without the variable the program is looked for on PATH; without the program the metric is *missing*.
 """

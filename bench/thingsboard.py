@@ -26,7 +26,7 @@ from typing import NamedTuple
 import fleet
 from harness import Node
 
-VARIABLE = "GONGFU_THINGSBOARD_GATEWAY"
+VARIABLE = "THINGSBOARD_GATEWAY"
 _STARTS_WITHIN = 90.0
 _SETTLE = 5.0
 _ENOUGH = 0.9
@@ -95,7 +95,7 @@ def _theirs(program: str, count: int, seconds: float) -> _Used | str:
                     if child.poll() is not None or time.monotonic() > until:
                         output.seek(0)
                         said = output.read()[-400:].decode(errors="replace")
-                        return f"thingsboard-gateway delivered {sink.values()} values within {_STARTS_WITHIN:.0f} s: {said}"
+                        return f"thingsboard-gateway gave {sink.values()} values within {_STARTS_WITHIN:.0f} s: {said}"
                     time.sleep(0.2)
                 time.sleep(_SETTLE)
                 before, values, began = Node.cpu_of(child.pid), sink.values(), time.perf_counter()

@@ -17,6 +17,9 @@ def end_if_cancelled() -> None:
         raise asyncio.CancelledError
 
 
+_NOW = 0.0001
+
+
 class Pace:
     """Moments ``start + n * interval`` on the loop's clock. Whoever comes late skips the moments that passed."""
 
@@ -33,4 +36,5 @@ class Pace:
         missed = max(0, math.ceil((now - self._next) / self._interval) - 1)
         self.skipped += missed
         self._next += (missed + 1) * self._interval
-        await asyncio.sleep(self._next - now)
+        wait = self._next - now
+        await asyncio.sleep(wait if wait > _NOW else 0)  # a timer costs more than so short a wait is worth

@@ -2,8 +2,8 @@
 
 ``Objects/<device>/<tag>``, node ids ``ns=2;s=<device>`` and ``ns=2;s=<device>.<tag>``; each device has the object type
 of its model, ``ns=2;s=type.<model>``, whose variables are the model's tags. A value has the source time and quality of
-the device; where nothing was ever stored it is *BadWaitingForInitialData*. Who connects needs the organisation's user name and
-password; without encryption only on this machine.
+the device; where nothing was ever stored it is *BadWaitingForInitialData*. Who connects needs the organisation's
+user name and password; without encryption only on this machine.
 """
 
 from __future__ import annotations

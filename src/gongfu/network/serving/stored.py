@@ -1,4 +1,4 @@
-"""Values that were stored before this process began: asked of the control plane, so that nothing is empty at a start."""
+"""Values that were stored before this process began, asked of the control plane: nothing is empty at a start."""
 
 from __future__ import annotations
 

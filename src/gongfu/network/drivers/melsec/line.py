@@ -44,6 +44,9 @@ class _Transport(Protocol):
     async def receive(self) -> bytes:
         """The next whole frame; raises ``Malformed`` or ``OSError``."""
 
+    def give_up(self) -> None:
+        """Let :meth:`receive` raise ``TimeoutError``."""
+
     def close(self) -> None: ...
 
 
@@ -67,14 +70,17 @@ class Connection:
         """
         async with self._lock:
             transport = await self._connected(timeout)
+            # Cheaper than asyncio.timeout: it comes with every exchange.
+            alarm = asyncio.get_running_loop().call_later(timeout, transport.give_up)
             try:
-                async with asyncio.timeout(timeout):
-                    answer = await self._exchange(transport, command, units, route, timeout)
+                answer = await self._exchange(transport, command, units, route, timeout)
             except BaseException as error:
                 self.close()  # an answer may still come, and must not meet another request: 3E has no serial number
                 if isinstance(error, TimeoutError | OSError | EOFError | Malformed):
                     raise self._broken(error, timeout) from error
                 raise
+            finally:
+                alarm.cancel()
         if answer.end:
             raise Refused(answer.end)
         return answer.data
@@ -167,6 +173,9 @@ class _Stream:
         head = await self._reader.readexactly(self._dialect.head)
         return head + await self._reader.readexactly(wire.rest_of_frame(self._dialect, head))
 
+    def give_up(self) -> None:
+        self._reader.set_exception(TimeoutError())
+
     def close(self) -> None:
         self._writer.close()
 
@@ -202,6 +211,9 @@ class _Datagrams(asyncio.DatagramProtocol):
         if isinstance(received, Exception):
             raise received
         return received
+
+    def give_up(self) -> None:
+        self._put(TimeoutError())
 
     def close(self) -> None:
         if self._transport is not None:

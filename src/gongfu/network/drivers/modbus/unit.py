@@ -11,7 +11,7 @@ import msgspec
 
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
-from gongfu.network.drivers.contract import BadConfiguration, DeviceUnavailable, Sample, Sink
+from gongfu.network.drivers.contract import BadConfiguration, DeviceUnavailable, Numbers, Sample, Sink
 from gongfu.network.drivers.layout import Field, Layout, layouts
 from gongfu.network.drivers.modbus import wire
 from gongfu.network.drivers.modbus.address import Address
@@ -54,9 +54,9 @@ class Unit:
         self._time = 0
         """What ``time_address`` held last, microseconds UTC; 0 without one."""
 
-    async def read(self) -> list[Sample]:
-        """One sample for each tag; none when the device tells times and the time is still that of the last read."""
-        samples: list[Sample] = []
+    async def read(self) -> list[Sample | Numbers]:
+        """A value for each tag; none when the device tells times and the time is still that of the last read."""
+        samples: list[Sample | Numbers] = []
         before = self._time
         for block in list(self._blocks):
             samples += await self._read_block(block)
@@ -66,7 +66,7 @@ class Unit:
             return []
         return [msgspec.structs.replace(sample, time=self._time) for sample in samples]
 
-    async def _read_block(self, block: Block) -> list[Sample]:
+    async def _read_block(self, block: Block) -> list[Sample | Numbers]:
         options = self._options
         try:
             data = await self._shared.read(
@@ -86,7 +86,7 @@ class Unit:
             samples += [self._sample(block, index, words) for index in reader.others]
         return samples
 
-    async def _refused(self, block: Block, code: int) -> list[Sample]:
+    async def _refused(self, block: Block, code: int) -> list[Sample | Numbers]:
         if code in NO_UNIT:
             raise behind_gateway(self._options.unit, self._shared.place.name, code)
         self._answered()
@@ -105,7 +105,7 @@ class Unit:
         if code in _REFUSES_RANGE:
             at = self._blocks.index(block)
             self._blocks[at : at + 1] = singles
-        samples: list[Sample] = []
+        samples: list[Sample | Numbers] = []
         for single in singles:
             samples += await self._read_block(single)
         return samples
@@ -155,14 +155,14 @@ class _Reader:
             for layout in layouts(number, found)
         ]
 
-    def numbers(self, data: bytes) -> list[Sample]:
-        """Samples of all number tags."""
-        if len(self._layouts) == 1 and not self._layouts[0][0]:
-            return self._layouts[0][1].samples(data)
-        swapped = array("H", data if len(data) % 2 == 0 else b"")
+    def numbers(self, data: bytes) -> list[Sample | Numbers]:
+        """The values of all number tags."""
+        if not any(swap for swap, _ in self._layouts):
+            return [layout.numbers(data) for _, layout in self._layouts]
+        swapped = array("H", data)
         swapped.byteswap()
         turned = swapped.tobytes()
-        return [sample for swap, layout in self._layouts for sample in layout.samples(turned if swap else data)]
+        return [layout.numbers(turned if swap else data) for swap, layout in self._layouts]
 
 
 def _words(block: Block, data: bytes) -> list[int]:

@@ -160,6 +160,8 @@ class Requirement(NamedTuple):
     uri: str
     version: str = ""
     published: str = ""
+    further: tuple[tuple[str, str], ...] = ()
+    """Other attributes, sorted: XmlSchemaUri, ModelVersion."""
 
 
 class Model(NamedTuple):

@@ -164,10 +164,12 @@ class _Reader:
         extras = []
         for child in element.children:
             if child.local == "RequiredModel":
-                needed = child.attribute("ModelUri")
+                stated = dict(child.attributes)
+                needed = stated.pop("ModelUri", "")
                 if not needed:
                     self._refuse(f"a model that {uri} requires has no ModelUri")
-                required.append(Requirement(needed, child.attribute("Version"), child.attribute("PublicationDate")))
+                version, published = stated.pop("Version", ""), stated.pop("PublicationDate", "")
+                required.append(Requirement(needed, version, published, tuple(sorted(stated.items()))))
             else:
                 extras.append(child)
         return Model(

@@ -40,7 +40,8 @@ def write(nodeset: NodeSet) -> bytes:
 class _Writer:
     def __init__(self, nodeset: NodeSet) -> None:
         self.nodeset = nodeset
-        self.indexes = {uri: index for index, uri in enumerate(nodeset.namespaces)}
+        # Of a namespace that is declared twice the first index.
+        self.indexes = {uri: index for index, uri in reversed(list(enumerate(nodeset.namespaces)))}
         self.aliases: dict[NodeId, str] = {}
         for name, node in nodeset.aliases:
             self.aliases.setdefault(node, name)
@@ -85,7 +86,8 @@ class _Writer:
             self._element(extra, NAMESPACE, "    ")
         for needed in model.requires:
             pairs = [("ModelUri", needed.uri), ("Version", needed.version), ("PublicationDate", needed.published)]
-            self.out.write(f"    <RequiredModel{_attributes([pair for pair in pairs if pair[1]])}/>\n")
+            given = _attributes([pair for pair in pairs if pair[1]]) + _attributes(needed.further)
+            self.out.write(f"    <RequiredModel{given}/>\n")
         self.out.write("  </Model>\n")
 
     def _node(self, node: Node) -> None:
