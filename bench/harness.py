@@ -97,14 +97,16 @@ class Node:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for child in reversed(self._children.values()):
-            child.terminate()
-        for child in self._children.values():
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+        bus = self._children.pop("bus", None)
+        for children in (list(self._children.values()), [bus] if bus else []):  # the bus last: others have to drain
+            for child in children:
+                child.terminate()
+            for child in children:
+                try:
+                    child.wait(10)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                    child.wait()
 
     def start_bus(self) -> None:
         """Start nats-server and wait until it listens."""

@@ -127,7 +127,7 @@ class Checker:
         latest = arrived + AHEAD
         rows = 0
         for sample in samples:
-            if type(sample) is Numbers:
+            if isinstance(sample, Numbers):
                 if not self._take(sample, arrived, into):
                     findings += self.check(sample.samples(), arrived, into)
                 continue

@@ -77,7 +77,7 @@ class GuardedWrites(AttributeService):  # type: ignore[misc]
         await asyncio.gather(*map(in_turn, by_device.values()))
         return codes
 
-    def _look_at(self, wish: ua.WriteValue) -> int:
+    def _look_at(self, wish: ua.WriteValue) -> ua.StatusCodes:
         """What can be said before anybody is asked."""
         place = self._places.get(wish.NodeId)
         if place is None:
@@ -94,7 +94,7 @@ class GuardedWrites(AttributeService):  # type: ignore[misc]
             return ua.StatusCodes.BadTypeMismatch
         return ua.StatusCodes.Good
 
-    async def _ask(self, wish: ua.WriteValue, until: float) -> int:
+    async def _ask(self, wish: ua.WriteValue, until: float) -> ua.StatusCodes:
         if asyncio.get_running_loop().time() > until:
             return ua.StatusCodes.BadTimeout
         series, value = self._places[wish.NodeId].tag.series, wish.Value.Value

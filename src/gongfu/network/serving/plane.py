@@ -182,8 +182,8 @@ class Plane:
 
     def _stored(self, org: int, found: dict[int, Newest]) -> None:
         """Take values of the store, where none has come meanwhile."""
-        estate = self.estates.get(org)
-        for device, config in estate.devices.items() if estate is not None else ():
+        estate = self.estates.setdefault(org, Estate())
+        for device, config in estate.devices.items():
             new = [tag.series for tag in config.tags if tag.series in found and tag.series not in estate.values]
             estate.values.update((series, found[series]) for series in new)
             if new:

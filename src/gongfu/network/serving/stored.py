@@ -23,7 +23,7 @@ _PAUSES = (0.5, 1.0, 2.0, 5.0)
 """Between attempts while nobody answers: worker or store may still be starting."""
 
 log = structlog.get_logger("northbound")
-_answers: msgspec.json.Decoder[Stored | Failed] = msgspec.json.Decoder(Stored | Failed)  # type: ignore[arg-type]
+_answers: msgspec.json.Decoder[Stored | Failed] = msgspec.json.Decoder(Stored | Failed)
 
 
 @dataclass(slots=True)

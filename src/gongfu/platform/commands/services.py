@@ -249,7 +249,9 @@ def _begin(command: Command) -> None:
 def _alone(setpoint: Setpoint | None, command: Command | None = None) -> None:
     """Raise :class:`Conflict` when another value than that of ``command`` is on its way."""
     under_way = Command.objects.filter(setpoint=setpoint, state=State.SENDING.value)
-    if under_way.exclude(pk=command.pk if command else None).exists():
+    if command is not None:
+        under_way = under_way.exclude(pk=command.pk)
+    if under_way.exists():
         raise Conflict(
             mark("Another value for {setpoint} is on its way."),
             remedy=mark("Wait some seconds and look what became of it."),

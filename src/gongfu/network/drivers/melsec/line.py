@@ -16,6 +16,7 @@ from gongfu.network.drivers.melsec.wire import Dialect, Malformed, Request, Rout
 
 _PAUSE = 1.0
 """Seconds during which a connection that failed is not tried again."""
+_MOST_FRAMES = 500
 _REMEDY = mark(
     "Check address and port, that the port is open for MC protocol (SLMP), and whether it is set to binary or ASCII."
 )
@@ -61,6 +62,8 @@ class Connection:
         self._lock = asyncio.Lock()
         self._transport: _Transport | None = None
         self._serial = 0
+        self._frames: dict[tuple[int, tuple[int, bytes], Route, float], bytes] = {}
+        """Frames that were made before, for polls ask the same again and again; none where they carry a number."""
         self._failed = -_PAUSE
 
     async def ask(self, command: int, units: tuple[int, bytes], route: Route, timeout: float) -> bytes:  # noqa: ASYNC109
@@ -95,8 +98,14 @@ class Connection:
     ) -> wire.Answer:
         dialect = self.place.dialect
         self._serial = (self._serial + 1) % 0x10000 if dialect.serial else 0
-        timer = max(1, int(timeout * 4))
-        transport.send(wire.encode_request(dialect, Request(command, *units, route, timer, self._serial)))
+        asked = command, units, route, timeout
+        frame = None if dialect.serial else self._frames.get(asked)
+        if frame is None:
+            timer = max(1, int(timeout * 4))
+            frame = wire.encode_request(dialect, Request(command, *units, route, timer, self._serial))
+            if not dialect.serial and len(self._frames) < _MOST_FRAMES:
+                self._frames[asked] = frame
+        transport.send(frame)
         while True:
             answer = wire.decode_answer(dialect, await transport.receive())
             if answer.serial == self._serial:

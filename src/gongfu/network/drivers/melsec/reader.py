@@ -76,10 +76,9 @@ class Reader:
             return _scattered_words(dialect, data, len(words), len(doubles))
         (block,) = request
         bits = block.device.is_bit
-        units = self._units.get(block)
-        if units is None:
-            units = wire.batch(dialect, Span(block.device, block.number, block.count), bits=bits)
-            self._units[block] = units
+        if block not in self._units:
+            self._units[block] = wire.batch(dialect, Span(block.device, block.number, block.count), bits=bits)
+        units = self._units[block]
         data = await self._shared.ask(wire.READ, units, options.route, options.timeout)
         if bits:
             return bytes(wire.decode_bits(dialect, data, block.count))

@@ -43,7 +43,8 @@ class TcpLine(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._number = number = self._number % 0xFFFF + 1
         self._unit = unit
-        self._answer = answer = loop.create_future()
+        answer: asyncio.Future[bytes] = loop.create_future()
+        self._answer = answer
         # Cheaper than asyncio.timeout, which costs more than the rest of an exchange.
         alarm = loop.call_later(timeout, _give_up, answer)
         try:

@@ -116,7 +116,10 @@ class Controller:
         client, protocol = self._client, self._client.protocol
         number = request[4:6]
         async with client._lock:
-            stream, writer = client.connection._reader, client.connection._writer
+            connection = client.connection
+            stream, writer = (connection._reader, connection._writer) if connection is not None else (None, None)
+            if stream is None or writer is None:
+                raise ConnectionError("not connected")
             alarm = asyncio.get_running_loop().call_later(self._timeout, stream.set_exception, TimeoutError())
             try:
                 writer.write(frames.wrap(request))
