@@ -385,6 +385,15 @@ async def test_values_of_before_the_start_are_there_although_the_device_is_silen
         assert struct.unpack(">f", struct.pack(">2H", *answer.registers)) == (42.5,)
         assert (await client.read_coils(0, count=1, device_id=1)).bits[0]
         client.close()
+        await node.forget(1)
+        await until(
+            lambda: value(settings, made, "PRESS-1.flow"),
+            lambda v: v.StatusCode is not None and v.StatusCode.value == ua.StatusCodes.BadNodeIdUnknown,
+        )
+        await node.desire(press(1))  # and again when it comes back
+        await until(
+            lambda: value(settings, made, "PRESS-1.flow"), lambda v: v.Value is not None and v.Value.Value == 42.5
+        )
 
 
 async def test_a_wrong_password_and_another_organisations_devices_are_not_served(server: Bus) -> None:

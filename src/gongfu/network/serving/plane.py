@@ -159,6 +159,7 @@ class Plane:
                 del estate.devices[device]
                 for tag in before.tags:
                     estate.values.pop(tag.series, None)
+                    self._recall.forget(tag.series)
                 self._changed(org)
         if config is not None:
             estate = self.estates.setdefault(config.org, Estate())

@@ -50,6 +50,10 @@ class Recall:
         self._asked: set[int] = set()
         self.wanted = asyncio.Event()
 
+    def forget(self, series: int) -> None:
+        """Ask again, should the tag come back."""
+        self._asked.discard(series)
+
     async def run(self, unknown: Callable[[], dict[int, list[int]]]) -> None:
         """Ask for what ``unknown`` says until cancelled."""
         failures = 0
