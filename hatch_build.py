@@ -21,6 +21,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FRONTEND = Path("frontend")
 VENDOR = Path("src/gongfu/console/static/vendor")
+NODESETS = Path("src/gongfu/network/models/vendor")
 KEY = ".key"
 COPIES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
@@ -29,6 +30,7 @@ COPIES = {
     "echarts/NOTICE": "echarts.NOTICE.txt",
     "@tabler/icons/LICENSE": "tabler-icons.LICENSE.txt",
 }
+NODESETS_OF = "node-opcua-nodesets"
 ICON = "@tabler/icons/icons/outline/{name}.svg"
 
 
@@ -45,10 +47,13 @@ class CustomBuildHook(BuildHookInterface):
 
 
 def vendor(root: Path) -> None:
-    """Fill the vendor folder, unless it was made from exactly these inputs already."""
+    """Fill the vendor folders, unless they were made from exactly these inputs already."""
     target = root / VENDOR
     key = vendor_key(root)
-    if (target / KEY).is_file() and (target / KEY).read_text(encoding="ascii") == key:
+    if all(
+        (folder / KEY).is_file() and (folder / KEY).read_text(encoding="ascii") == key
+        for folder in (target, root / NODESETS)
+    ):
         return
     # Beside the target, so that the last step is a rename and a half-made folder is never served.
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -66,9 +71,22 @@ def vendor(root: Path) -> None:
             text = re.sub(r"(/\*|//)# sourceMappingURL=\S+( ?\*/)?\s*$", "", text)
             (made / name).write_text(text, encoding="utf-8")
         (made / "icons.svg").write_text(sprite(modules, root / FRONTEND / "icons.txt"), encoding="utf-8")
-        (made / KEY).write_text(key, encoding="ascii")
-        shutil.rmtree(target, ignore_errors=True)
-        made.rename(target)
+        nodesets = work / "nodesets"
+        copy_nodesets(modules / NODESETS_OF, nodesets)
+        for folder, place in ((nodesets, root / NODESETS), (made, target)):
+            (folder / KEY).write_text(key, encoding="ascii")
+            shutil.rmtree(place, ignore_errors=True)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(folder, place)
+
+
+def copy_nodesets(package: Path, target: Path) -> None:
+    """The NodeSet2 files of the package, as they are, with its licence."""
+    for source in sorted((package / "nodesets").rglob("*.xml")):
+        place = target / source.relative_to(package / "nodesets")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, place)
+    shutil.copyfile(package / "LICENSE", target / "LICENSE.txt")
 
 
 def vendor_key(root: Path) -> str:
@@ -114,7 +132,7 @@ def npm_ci(work: Path) -> None:
     if done.returncode:
         reason = (done.stderr or done.stdout).strip()[-2000:]
         raise SystemExit(
-            "\nGongfu's console needs Tabler and ECharts from the npm registry, and npm could not install them:\n\n"
+            "\nGongfu needs Tabler, ECharts and OPC UA NodeSets from the npm registry, and npm could not install them:\n\n"
             f"{reason}\n\n"
             "What to do: let this machine reach an npm registry (a mirror is set by `npm config set registry URL` or\n"
             "the environment variable NPM_CONFIG_REGISTRY, a proxy by HTTPS_PROXY), then run the same command again.\n"

@@ -97,14 +97,16 @@ class Node:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for child in reversed(self._children.values()):
-            child.terminate()
-        for child in self._children.values():
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+        bus = self._children.pop("bus", None)
+        for children in (list(self._children.values()), [bus] if bus else []):  # the bus last: others have to drain
+            for child in children:
+                child.terminate()
+            for child in children:
+                try:
+                    child.wait(10)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                    child.wait()
 
     def start_bus(self) -> None:
         """Start nats-server and wait until it listens."""
@@ -122,6 +124,18 @@ class Node:
         """Processor time of each process so far."""
         times = {name: psutil.Process(child.pid).cpu_times() for name, child in self._children.items()}
         return {name: used.user + used.system for name, used in times.items()}
+
+    @staticmethod
+    def cpu_of(pid: int) -> float:
+        """Processor time of another process so far, with its children's."""
+        process = psutil.Process(pid)
+        times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+        return sum(used.user + used.system for used in times)
+
+    @staticmethod
+    def resident_mb_of(pid: int) -> float:
+        """Resident memory of another process, without its children's."""
+        return round(float(psutil.Process(pid).memory_info().rss) / 2**20, 1)
 
     def resident_mb(self) -> dict[str, float]:
         """Resident memory of each process."""

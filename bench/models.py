@@ -1,4 +1,4 @@
-"""Every NodeSet2 file of a folder: read, joined with what it requires, written again, and compared.
+"""Every NodeSet2 file of a folder, and those that come with the build: read, joined, written again, and compared.
 
     GONGFU_NODESETS=/where/they/are gongfu bench models --json
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import harness
 
 from gongfu.kernel.errors import GongfuError
-from gongfu.network.models import library
+from gongfu.network.models import library, shipped
 from gongfu.network.models.nodeset import comparing, reading, writing
 from gongfu.network.models.nodeset.catalogue import Catalogue
 from gongfu.network.models.nodeset.members import type_model
@@ -37,10 +37,11 @@ def folder() -> Path:
 def run(quick: bool) -> harness.Result:
     """Measure; ``quick`` takes every tenth file."""
     started = time.perf_counter()
-    catalogue = Catalogue.of_folder(folder())
+    catalogues = [Catalogue.of_folder(folder()), shipped.catalogue()]
     imported = incomplete = types = members = nodes = 0
-    failed = {path.name: str(error) for path, error in catalogue.unreadable.items()}
-    for path in catalogue.paths[:: 10 if quick else 1]:
+    failed = {path.name: str(error) for one in catalogues for path, error in one.unreadable.items()}
+    files = [(one, path) for one in catalogues for path in one.paths]
+    for catalogue, path in files[:: 10 if quick else 1]:
         try:
             found = catalogue.load(path)
             for node in found.space.types():
@@ -71,4 +72,5 @@ def run(quick: bool) -> harness.Result:
         "seconds": seconds,
     }
     missing = {} if imported or failed else {"nodesets_imported": f"no files in {folder()}; set GONGFU_NODESETS"}
-    return harness.result("models", metrics, {}, started, missing)
+    baselines = {"files_of_the_folder": len(catalogues[0].paths), "files_of_the_build": len(catalogues[1].paths)}
+    return harness.result("models", metrics, baselines, started, missing)

@@ -24,8 +24,8 @@ DOORS = {
     "network.retrofit": {"learning", "machines", "recipes", "replay"},
     "network.serving": {"offers", "registers"},
     "network.models": {
-        *("categories", "conformance", "exporting", "importing", "library", "nodeset", "proposing", "types"),
-        *("units", "versions"),
+        *("categories", "conformance", "exporting", "importing", "library", "nodeset", "proposing", "shipped"),
+        *("types", "units", "versions"),
     },
     "identity.handle": {
         "admin_record",

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-from gongfu.network.drivers.contract import Sample
+from gongfu.network.drivers.contract import Emitted, Sample, one_by_one
 from gongfu.network.gateway.config import DeviceConfig
 
 
@@ -31,9 +31,9 @@ class Recorder:
     def offline(self, reason: str) -> None:
         self.silences.append(reason)
 
-    async def emit(self, samples: Sequence[Sample]) -> None:
+    async def emit(self, samples: Emitted) -> None:
         await asyncio.sleep(self.delay)
-        self.batches.append(list(samples))
+        self.batches.append(one_by_one(samples))
         self.arrivals.append(asyncio.get_running_loop().time())
 
     async def emit_acknowledged(self, samples: Sequence[Sample]) -> None:

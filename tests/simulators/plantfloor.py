@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gongfu.kernel import nats_server
 from gongfu.kernel.settings import Settings
-from gongfu.network.drivers.contract import Sample
+from gongfu.network.drivers.contract import Emitted, Sample, one_by_one
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
 from gongfu.network.models.library import type_by_id
 from gongfu.simulators.plants.plant import PlantDevice
@@ -112,8 +112,8 @@ class Collector:
     def online(self) -> None:
         self.came_online += 1
 
-    async def emit(self, samples: Sequence[Sample]) -> None:
-        self.samples += samples
+    async def emit(self, samples: Emitted) -> None:
+        self.samples += one_by_one(samples)
 
     async def emit_acknowledged(self, samples: Sequence[Sample]) -> None:
         self.samples += samples

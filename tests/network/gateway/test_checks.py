@@ -12,7 +12,7 @@ from gongfu.kernel import readings
 from gongfu.kernel.bus import MAX_PAYLOAD
 from gongfu.kernel.events import EventKind
 from gongfu.kernel.readings import Quality
-from gongfu.network.drivers.contract import Sample
+from gongfu.network.drivers.contract import Numbers, Sample
 from gongfu.network.gateway.checks import AHEAD, EARLIEST, TEXT_LIMIT, Checker, Columns
 from gongfu.network.gateway.config import TagConfig
 
@@ -132,3 +132,45 @@ def test_every_sample_becomes_one_honest_reading(samples: list[Sample]) -> None:
         assert EARLIEST <= text.time <= NOW + AHEAD
     for batch in columns.batches(7, 1, NOW):
         assert len(readings.decode(readings.encode(batch))) == len(batch)
+
+
+@given(
+    values=st.lists(st.floats(), min_size=1, max_size=6),
+    scale=st.sampled_from([1.0, 0.1, -2.0, 1e300]),
+    offset=st.sampled_from([0.0, 5.0]),
+    limits=st.sampled_from([(None, None), (0.0, 10.0), (None, 3.0)]),
+    time=st.sampled_from([0, 5, NOW, NOW + 400_000_000]),
+    kind=st.sampled_from(["number", "number", "text"]),
+    deadband=st.sampled_from([0.0, 0.0, 1.0]),
+)
+def test_numbers_read_together_become_what_they_would_become_one_by_one(
+    values: list[float],
+    scale: float,
+    offset: float,
+    limits: tuple[float | None, float | None],
+    time: int,
+    kind: str,
+    deadband: float,
+) -> None:
+    low, high = limits
+    tags = [
+        TagConfig(series=i, name=f"t{i}", address="", scale=scale, offset=offset, low=low, high=high)
+        for i in range(len(values) - 1)
+    ]
+    tags.append(TagConfig(series=len(values) - 1, name="last", address="", kind=kind, deadband=deadband))
+    numbers = Numbers(tuple(range(len(values))), tuple(values), time)
+    together, apart = Checker(tags), Checker(tags)
+    for _ in range(2):  # the second time what was remembered of the first counts
+        at_once, each = Columns(), Columns()
+        assert together.check([numbers], NOW, at_once) == apart.check(numbers.samples(), NOW, each)
+        assert at_once.size == each.size
+        for name in ("series", "times", "qualities", "texts"):
+            assert getattr(at_once, name) == getattr(each, name)
+        assert [value.hex() for value in at_once.values] == [value.hex() for value in each.values]
+
+
+def test_a_series_the_device_does_not_have_is_found_among_numbers_too() -> None:
+    into = Columns()
+    found = Checker([TagConfig(series=1, name="t", address="")]).check([Numbers((1, 2), (1.0, 2.0))], NOW, into)
+    assert [finding.kind for finding in found] == [EventKind.MALFORMED]
+    assert into.series.tolist() == [1]

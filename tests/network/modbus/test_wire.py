@@ -7,9 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymodbus.framer import FramerAscii, FramerRTU
 from pymodbus.pdu import DecodePDU
+from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadCoilsResponse
 from pymodbus.pdu.mei_message import ReadDeviceInformationResponse
+from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadHoldingRegistersResponse
 
-from gongfu.network.drivers.modbus.wire import Finding, Framing, Request, crc, encode, find, lrc
+from gongfu.network.drivers.modbus.wire import (
+    Finding,
+    Framing,
+    Request,
+    bits,
+    crc,
+    encode,
+    find,
+    lrc,
+    read_data,
+    read_pdu,
+)
 
 READ = Request(Framing.RTU, 1, bytes.fromhex("0300640002"))
 """Two holding registers from 100, of unit 1."""
@@ -100,3 +113,28 @@ def test_the_length_of_an_identification_is_read_from_it() -> None:
     frame = encode(Framing.RTU, 1, pdu)
     assert find(request, b"\x01" + frame).answer == pdu
     assert not any(find(request, frame[:n]).answer for n in range(len(frame)))
+
+
+@given(st.integers(0, 65535), st.lists(st.integers(0, 65535), min_size=1, max_size=125))
+def test_reading_registers_is_what_a_foreign_program_makes_of_it(offset: int, registers: list[int]) -> None:
+    asked = read_pdu(3, offset, len(registers))
+    assert asked == b"\x03" + ReadHoldingRegistersRequest(address=offset, count=len(registers)).encode()
+    answer = b"\x03" + ReadHoldingRegistersResponse(registers=registers).encode()
+    assert read_data(asked, answer) == b"".join(register.to_bytes(2, "big") for register in registers)
+    assert read_data(asked, answer[:-1]) is None
+    assert read_data(read_pdu(4, offset, len(registers)), answer) is None
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=100))
+def test_reading_bits_is_what_a_foreign_program_makes_of_it(states: list[bool]) -> None:
+    asked = read_pdu(1, 7, len(states))
+    assert asked == b"\x01" + ReadCoilsRequest(address=7, count=len(states)).encode()
+    data = read_data(asked, b"\x01" + ReadCoilsResponse(bits=states).encode())
+    assert data is not None
+    assert bits(data, len(states)) == states
+
+
+@given(pdus, st.integers(1, 125))
+def test_no_answer_makes_reading_fail(answer: bytes, count: int) -> None:
+    data = read_data(read_pdu(3, 0, count), answer)
+    assert data is None or len(data) == 2 * count

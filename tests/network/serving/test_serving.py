@@ -24,7 +24,20 @@ from gongfu.network.drivers.s7.simulator import Point, S7Simulator
 from gongfu.network.drivers.sparkplug.wire import DataType, Metric, Payload, decode_payload, encode_payload
 from gongfu.network.gateway.asking import Failed
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
-from gongfu.network.serving.offers import BUCKET, WRITES, Offer, Permitted, WriteRequest, password
+from gongfu.network.serving.offers import (
+    BUCKET,
+    NEWEST,
+    WRITES,
+    NewestRequest,
+    Offer,
+    Partly,
+    Permitted,
+    Stored,
+    StoredValue,
+    Verdict,
+    WriteRequest,
+    password,
+)
 from gongfu.network.serving.process import serve
 from tests.network.nats import Bus, Plane, free_ports, plane, running_bus, running_gateway
 
@@ -206,7 +219,7 @@ async def test_the_same_press_is_born_reports_and_dies_as_sparkplug_says(server:
 
 
 @contextlib.asynccontextmanager
-async def judge(node: Plane, verdict: Callable[[WriteRequest], Permitted | Failed]) -> AsyncIterator[None]:
+async def judge(node: Plane, verdict: Callable[[WriteRequest], Verdict]) -> AsyncIterator[None]:
     """The control plane's decision over writes."""
 
     async def answer(message):  # type: ignore[no-untyped-def]
@@ -224,7 +237,8 @@ async def test_writes_of_foreign_clients_are_decided_by_the_guard(server: Bus) -
 
     def verdict(wish: WriteRequest) -> Permitted | Failed:
         asked.append(wish)
-        too_much = isinstance(wish.value, float) and wish.value > 100
+        value = wish.wishes[0].value
+        too_much = isinstance(value, float) and value > 100
         return Failed(problem="invalid: above the highest value") if too_much else Permitted()
 
     async with whole(server, writes=True) as (node, made, _plant), judge(node, verdict):
@@ -247,12 +261,139 @@ async def test_writes_of_foreign_clients_are_decided_by_the_guard(server: Bus) -
         assert (await modbus.write_registers(0, words, device_id=1)).exception_code == 3
         assert (await modbus.write_register(0, 5, device_id=1)).exception_code == 2  # half a number
         modbus.close()
-        assert [(wish.series, wish.value, wish.org) for wish in asked] == [
+        assert [(wish.wishes[0].series, wish.wishes[0].value, wish.org) for wish in asked] == [
             (10, 50.0, 7),
             (10, 500.0, 7),
             (10, 60.0, 7),
             (10, 600.0, 7),
         ]
+
+
+def written(*values: tuple[str, object, ua.VariantType]) -> ua.WriteParameters:
+    """What a client sends that writes several nodes at once."""
+    return ua.WriteParameters(
+        NodesToWrite=[
+            ua.WriteValue(
+                NodeId=ua.NodeId(f"PRESS-1.{name}", 2),
+                AttributeId=ua.AttributeIds.Value,
+                Value=ua.DataValue(ua.Variant(value, kind)),
+            )
+            for name, value, kind in values
+        ]
+    )
+
+
+async def test_each_node_of_one_opc_ua_request_has_a_status_of_its_own(server: Bus) -> None:
+    asked: list[tuple[int, object]] = []
+
+    def verdict(wish: WriteRequest) -> Permitted | Failed:
+        (one,) = wish.wishes
+        asked.append((one.series, one.value))
+        return Failed(problem="conflict: an interlock") if one.value == 77.0 else Permitted()
+
+    async with whole(server, writes=True) as (node, made, _plant), judge(node, verdict):
+        settings = server.settings
+        await until(
+            lambda: value(settings, made, "PRESS-1.flow"), lambda v: v.Value is not None and v.Value.Value == 12.5
+        )
+        double, boolean = ua.VariantType.Double, ua.VariantType.Boolean
+        async with opcua(settings, made) as client:
+            codes = await client.uaclient.write(
+                written(
+                    ("count", 5.0, double),
+                    ("flow", 77.0, double),  # refused in the middle
+                    ("running", True, boolean),
+                    ("count", "six", ua.VariantType.String),
+                    ("nothing", 1.0, double),
+                    ("count", 7.0, double),
+                )
+            )
+            names = [ua.status_codes.get_name_and_doc(code.value)[0] for code in codes]
+            assert names == ["Good", "BadInvalidState", "Good", "BadTypeMismatch", "BadNodeIdUnknown", "Good"]
+            assert asked == [(12, 5.0), (10, 77.0), (11, True), (12, 7.0)]
+            limit = client.get_node(ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerWrite)
+            most = await limit.read_value()
+            with pytest.raises(ua.UaStatusCodeError):
+                await client.uaclient.write(written(*[("count", 1.0, double)] * (most + 1)))
+            assert len(asked) == 4
+
+
+async def test_several_set_points_of_one_modbus_request_are_decided_together(server: Bus) -> None:
+    asked: list[list[tuple[int, object]]] = []
+    verdicts: list[Verdict] = [
+        Permitted(),
+        Failed(problem="invalid: above the highest value"),
+        Partly(written=1, problem="invalid: the machine refuses"),
+    ]
+
+    def verdict(wish: WriteRequest) -> Verdict:
+        asked.append([(one.series, one.value) for one in wish.wishes])
+        return verdicts[len(asked) - 1]
+
+    async with whole(server, writes=True) as (node, made, _plant), judge(node, verdict):
+        client = AsyncModbusTcpClient("127.0.0.1", port=made.modbus_port, timeout=10)
+        await until(client.connect, lambda connected: connected)
+        words = list(struct.unpack(">4H", struct.pack(">ff", 60.0, 7.0)))
+        await until(lambda: client.read_holding_registers(0, count=4, device_id=1), lambda answer: not answer.isError())
+        assert not (await client.write_registers(0, words, device_id=1)).isError()
+        assert (await client.write_registers(0, words, device_id=1)).exception_code == 3  # nothing was written
+        assert (await client.write_registers(0, words, device_id=1)).exception_code == 4  # something was
+        assert (await client.write_registers(1, words[:2], device_id=1)).exception_code == 2  # halves of two numbers
+        client.close()
+        assert asked == [[(10, 60.0), (12, 7.0)]] * 3
+
+
+@contextlib.asynccontextmanager
+async def remembering(node: Plane, stored: dict[int, StoredValue], after: int = 0) -> AsyncIterator[None]:
+    """The control plane's memory; it cannot say anything the first ``after`` times."""
+    times = 0
+
+    async def answer(message):  # type: ignore[no-untyped-def]
+        nonlocal times
+        times += 1
+        asked = msgspec.json.decode(message.data, type=NewestRequest)
+        known = [stored[one] for one in asked.series if one in stored and asked.org == 7]
+        found = Stored(values=known[:1], rest=[one.series for one in known[1:]])
+        await message.respond(msgspec.json.encode(found if times > after else Failed(problem="unavailable: starting")))
+
+    subscription = await node.client.subscribe(NEWEST, cb=answer)
+    try:
+        yield
+    finally:
+        await subscription.unsubscribe()
+
+
+async def test_values_of_before_the_start_are_there_although_the_device_is_silent(server: Bus) -> None:
+    at = 1_700_000_000_000_000
+    stored = {10: StoredValue(10, at, 42.5, 1), 11: StoredValue(11, at, 1.0, 0)}
+    settings = server.settings
+    async with plane(settings) as node, remembering(node, stored, after=1), serving(settings):
+        made = await offer(node, sparkplug=False)
+        await node.desire(press(1))  # no gateway runs, and nobody answers there
+        found = await until(
+            lambda: value(settings, made, "PRESS-1.flow"), lambda v: v.Value is not None and v.Value.Value == 42.5
+        )
+        assert found.StatusCode is not None
+        assert found.StatusCode.value == ua.StatusCodes.UncertainLastUsableValue
+        assert found.SourceTimestamp.timestamp() * 1e6 == at
+        never = await value(settings, made, "PRESS-1.count")
+        assert never.StatusCode is not None
+        assert never.StatusCode.value == ua.StatusCodes.BadWaitingForInitialData
+        client = AsyncModbusTcpClient("127.0.0.1", port=made.modbus_port, timeout=10)
+        await until(client.connect, lambda connected: connected)
+        answer = await client.read_input_registers(0, count=2, device_id=1)
+        assert struct.unpack(">f", struct.pack(">2H", *answer.registers)) == (42.5,)
+        assert (await client.read_coils(0, count=1, device_id=1)).bits[0]
+        client.close()
+        await node.forget(1)
+        await until(
+            lambda: value(settings, made, "PRESS-1.flow"),
+            lambda v: v.StatusCode is not None and v.StatusCode.value == ua.StatusCodes.BadNodeIdUnknown,
+        )
+        await node.desire(press(1))  # and again when it comes back
+        await until(
+            lambda: value(settings, made, "PRESS-1.flow"), lambda v: v.Value is not None and v.Value.Value == 42.5
+        )
 
 
 async def test_a_wrong_password_and_another_organisations_devices_are_not_served(server: Bus) -> None:

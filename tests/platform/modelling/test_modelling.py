@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -17,7 +18,7 @@ from gongfu.kernel.accounts.rules import Role
 from gongfu.kernel.audit.models import AuditEntry
 from gongfu.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from gongfu.kernel.workflow import services as workflow
-from gongfu.network.models import library
+from gongfu.network.models import library, shipped
 from gongfu.network.models.exporting import opcua
 from gongfu.network.models.types import DeviceType
 from gongfu.platform.devices import services as devices
@@ -223,6 +224,22 @@ def test_a_nodeset_becomes_drafts(engineer: User, plants: tuple[Organisation, Or
     bad = client.post("/network/models/import", {"files": [SimpleUploadedFile("bad.xml", b"<html/>")]})
     assert bad.status_code == 422
     assert "bad.xml" in bad.content.decode()
+
+
+def test_a_standard_nodeset_of_the_build_becomes_drafts_without_uploading_any(
+    engineer: User, plants: tuple[Organisation, Organisation], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    base = tmp_path / "base.xml"
+    base.write_bytes(opcua.write(library.type_by_id("process-scale"), "2026-01-01T00:00:00Z"))
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    client = signed_in(engineer)
+    [offered] = shipped.models()
+    assert offered.file in client.get("/network/models/import").content.decode()
+    page = client.post("/network/models/import", {"shipped": "base.xml"}).content.decode()
+    assert "Industrial scale" in page
+    assert client.post("/network/models/import", {"shipped": "base.xml", "type": ["process-scale"]}).status_code == 302
+    assert InformationModel.objects.get(organisation=plants[0]).origin == "nodeset"
+    assert client.post("/network/models/import", {"shipped": "../../secret"}).status_code == 422
 
 
 def test_the_right_model_is_proposed_first_with_a_reason_for_each_tag(engineer: User, pump: Device) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gongfu.network.drivers.contract import Sample
+from gongfu.network.drivers.contract import Numbers
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -27,14 +27,11 @@ class Layout:
             form += f"{field.start - at}x{field.code}"
             at = field.start + struct.calcsize(f"{endian}{field.code}")
         self._struct = struct.Struct(form)
-        self._series = [field.series for field in fields]
+        self._series = tuple(field.series for field in fields)
 
-    def samples(self, data: bytes) -> list[Sample]:
-        """A good sample for each field."""
-        return [
-            Sample(series, float(value))
-            for series, value in zip(self._series, self._struct.unpack_from(data), strict=True)
-        ]
+    def numbers(self, data: bytes) -> Numbers:
+        """The number in each field."""
+        return Numbers(self._series, self._struct.unpack_from(data))
 
 
 def layouts(endian: str, fields: Sequence[Field]) -> list[Layout]:

@@ -48,6 +48,9 @@ def end_if_cancelled() -> None:
         raise asyncio.CancelledError
 
 
+_NOW = 0.0001
+
+
 class Pace:
     """Moments ``start + n * interval`` on the loop's clock. Whoever comes late skips the moments that passed."""
 
@@ -68,5 +71,6 @@ class Pace:
         if self._pulse is not None:
             self._pulse.beat(time.perf_counter() - self._woke, missed)
         self._next += (missed + 1) * self._interval
-        await asyncio.sleep(self._next - now)
+        wait = self._next - now
+        await asyncio.sleep(wait if wait > _NOW else 0)  # a timer costs more than so short a wait is worth
         self._woke = time.perf_counter()

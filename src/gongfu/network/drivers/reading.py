@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from gongfu.kernel.readings import Quality
-from gongfu.network.drivers.contract import Sample
+from gongfu.network.drivers.contract import Emitted, Sample, one_by_one
 from gongfu.network.gateway.config import TagConfig
 
 Place = TypeVar("Place")
@@ -23,7 +23,7 @@ class QuietSink:
     def offline(self, reason: str) -> None:
         """Whoever asks gets an error instead."""
 
-    async def emit(self, samples: Sequence[Sample]) -> None:
+    async def emit(self, samples: Emitted) -> None:
         """The samples are returned instead."""
 
     async def emit_acknowledged(self, samples: Sequence[Sample]) -> None:
@@ -36,7 +36,7 @@ class QuietSink:
 async def read_in_order(
     tags: Sequence[TagConfig],
     place_of: Callable[[TagConfig], Place],
-    read: Callable[[list[TagConfig], list[Place]], Awaitable[Sequence[Sample]]],
+    read: Callable[[list[TagConfig], list[Place]], Awaitable[Emitted]],
 ) -> list[Sample]:
     """A sample for each of ``tags``, in their order; raises what ``place_of`` raises for a wrong address.
 
@@ -45,6 +45,6 @@ async def read_in_order(
     places = [place_of(tag) for tag in tags]
     samples = [Sample(tag.series, None, quality=Quality.BAD) for tag in tags]
     numbered = [msgspec.structs.replace(tag, series=index) for index, tag in enumerate(tags)]
-    for sample in await read(numbered, places) if numbered else ():
+    for sample in one_by_one(await read(numbered, places)) if numbered else ():
         samples[sample.series] = msgspec.structs.replace(sample, series=tags[sample.series].series)
     return samples

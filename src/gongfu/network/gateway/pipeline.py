@@ -10,7 +10,7 @@ from gongfu.kernel.bus import memory_subject, readings_subject
 from gongfu.kernel.errors import Unavailable, packed
 from gongfu.kernel.events import EventKind
 from gongfu.kernel.i18n import mark
-from gongfu.network.drivers.contract import Sample
+from gongfu.network.drivers.contract import Emitted, Sample
 from gongfu.network.drivers.pacing import Pulse
 from gongfu.network.gateway.checks import Checker, Columns
 from gongfu.network.gateway.config import DeviceConfig, DeviceState, LinkState, Status
@@ -87,7 +87,7 @@ class DeviceSink:
         if self._command is not None:
             self._command(topic, payload)
 
-    async def emit(self, samples: Sequence[Sample]) -> None:
+    async def emit(self, samples: Emitted) -> None:
         """Check and keep; waits while the gateway's memory is used up."""
         if self._outlet.full:
             self.event(EventKind.BUFFER_FULL, self._outlet.refused or "the bus does not answer")
@@ -115,7 +115,7 @@ class DeviceSink:
         """Publish an event of this device."""
         self._outlet.event(self.device.org, self.device.device, kind, detail)
 
-    def take(self, samples: Sequence[Sample], into: Columns) -> None:
+    def take(self, samples: Emitted, into: Columns) -> None:
         """Append what passes the checks to ``into``, and what follows from it; findings become events."""
         first, arrived = len(into.series), now()
         for finding in self._checker.check(samples, arrived, into):

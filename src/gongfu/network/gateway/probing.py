@@ -12,7 +12,16 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from gongfu.kernel.i18n import mark
-from gongfu.network.drivers.contract import DeviceUnavailable, Driver, Identity, Point, Refusal, Sample
+from gongfu.network.drivers.contract import (
+    DeviceUnavailable,
+    Driver,
+    Emitted,
+    Identity,
+    Point,
+    Refusal,
+    Sample,
+    one_by_one,
+)
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
 
 FASTEST = 0.5
@@ -35,8 +44,8 @@ class _Listener:
     def offline(self, reason: str) -> None:
         """A probe waits, and says itself when it was in vain."""
 
-    async def emit(self, samples: Sequence[Sample]) -> None:
-        self.samples.update((sample.series, sample) for sample in samples)
+    async def emit(self, samples: Emitted) -> None:
+        self.samples.update((sample.series, sample) for sample in one_by_one(samples))
         self._look()
 
     async def emit_acknowledged(self, samples: Sequence[Sample]) -> None:

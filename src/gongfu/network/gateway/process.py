@@ -185,7 +185,8 @@ async def _drain(devices: Devices, outlet: Outlet, states: States, ingress: Ingr
 
 
 async def _close(client: Client) -> None:
-    with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):  # a bus that is away needs no farewell
+    # A bus that is away needs no farewell; uvloop calls a transport that has closed a RuntimeError.
+    with contextlib.suppress(nats.errors.Error, OSError, TimeoutError, RuntimeError):
         async with asyncio.timeout(1.0):
             await client.close()
 

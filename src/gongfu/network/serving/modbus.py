@@ -12,7 +12,7 @@ from pymodbus.simulator.simcore import SimCore
 from gongfu.kernel.errors import GongfuError, Unavailable
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.settings import Settings
-from gongfu.network.serving.offers import NotWritten, Offer
+from gongfu.network.serving.offers import NotWritten, Offer, Wish
 from gongfu.network.serving.plane import Estate, Plane
 from gongfu.network.serving.registers import Unit
 
@@ -59,16 +59,15 @@ class _Registers(SimCore):
             wishes = unit.wish(address, [int(value) for value in values])
         if wishes is None:
             return ExcCodes.ILLEGAL_ADDRESS
-        if len(wishes) != 1:  # one refusal refuses the whole request, and what was written before stays written
-            return ExcCodes.ILLEGAL_VALUE
-        for series, value in wishes:
-            try:
-                await self._plane.write(self._offer.org, series, value, "Modbus TCP")
-            except NotWritten as error:
-                log.info("a write was refused", series=series, reason=error.problem[:200])
-                return _REFUSED.get(error.problem.partition(":")[0], ExcCodes.DEVICE_FAILURE)
-            except GongfuError:
-                return ExcCodes.DEVICE_BUSY
+        try:
+            await self._plane.write(self._offer.org, [Wish(*wish) for wish in wishes], "Modbus TCP")
+        except NotWritten as error:
+            log.info("a write was refused", reason=error.problem[:200], written=error.written, wishes=len(wishes))
+            if error.written:  # the one exception that says that it had begun (V1.1b3 §7)
+                return ExcCodes.DEVICE_FAILURE
+            return _REFUSED.get(error.problem.partition(":")[0], ExcCodes.DEVICE_FAILURE)
+        except GongfuError:
+            return ExcCodes.DEVICE_BUSY
         return None
 
 

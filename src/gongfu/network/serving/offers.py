@@ -17,7 +17,14 @@ from gongfu.network.gateway.asking import Failed
 
 BUCKET = "northbound"
 WRITES = "northbound.write"
-"""Subject of requests to write, JSON of :class:`WriteRequest`; the answer is a :class:`Permitted` or a ``Failed``."""
+"""Subject of requests to write, JSON of :class:`WriteRequest`; the answer is a :data:`Verdict`."""
+NEWEST = "northbound.newest"
+"""Subject of questions for stored values, JSON of :class:`NewestRequest`; the answer is :class:`Stored` or ``Failed``.
+"""
+MOST_WISHES = 64
+"""Values in one request to write: more than the 61 numbers that fit one of Modbus."""
+MOST_ASKED = 1000
+"""Series in one question for stored values."""
 
 Port = Annotated[int, msgspec.Meta(ge=0, lt=65536)]
 
@@ -41,26 +48,64 @@ def password(home: Path, org_code: str) -> str:
     return secret(home, f"northbound-{org_code}")
 
 
-class WriteRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody's wish to write ``value``, in engineering units, to the tag ``series`` of ``org``."""
+class Wish(msgspec.Struct, frozen=True):
+    """A value, in engineering units, for the tag ``series``."""
 
-    org: int
     series: int
     value: int | float | bool | str
+
+
+class WriteRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody's wish to write to tags of ``org``: all of ``wishes``, or none unless a device fails in the middle."""
+
+    org: int
+    wishes: Annotated[list[Wish], msgspec.Meta(min_length=1, max_length=MOST_WISHES)]
     by: str
     """Protocol and client, for the record."""
 
 
 class Permitted(msgspec.Struct, frozen=True, kw_only=True, tag="permitted"):
-    """It was written and read back."""
+    """Everything was written and read back."""
 
 
-Verdict = Permitted | Failed
+class Partly(msgspec.Struct, frozen=True, kw_only=True, tag="partly"):
+    """The first ``written`` values were written and read back; the next one was not, because of ``problem``, packed."""
+
+    written: int
+    problem: str
+
+
+Verdict = Permitted | Partly | Failed
+"""``Failed``: nothing was written, as far as is known."""
 
 
 class NotWritten(GongfuError):
-    """What the guard, the gateway or the device said; ``problem`` is it, packed."""
+    """What the guard, the gateway or the device said; ``problem`` is it, packed. ``written`` values came before it."""
 
-    def __init__(self, problem: str) -> None:
+    def __init__(self, problem: str, written: int = 0) -> None:
         super().__init__(problem)
         self.problem = problem
+        self.written = written
+
+
+class NewestRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Which stored values of ``org`` somebody wants to know."""
+
+    org: int
+    series: Annotated[list[int], msgspec.Meta(max_length=MOST_ASKED)]
+
+
+class StoredValue(msgspec.Struct, frozen=True, array_like=True):
+    """The last reading of a series in the store. ``time``: microseconds UTC; ``value`` None: not a number."""
+
+    series: int
+    time: int
+    value: float | bool | str | None
+    quality: int
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True, tag="stored"):
+    """What is stored of the series asked for; ``rest`` found no room in the message and is to be asked for again."""
+
+    values: list[StoredValue]
+    rest: list[int] = []

@@ -2,8 +2,8 @@
 
 ``Objects/<device>/<tag>``, node ids ``ns=2;s=<device>`` and ``ns=2;s=<device>.<tag>``; each device has the object type
 of its model, ``ns=2;s=type.<model>``, whose variables are the model's tags. A value has the source time and quality of
-the device; before the first one it is *BadWaitingForInitialData*. Who connects needs the organisation's user name and
-password; without encryption only on this machine.
+the device; where nothing was ever stored it is *BadWaitingForInitialData*. Who connects needs the organisation's
+user name and password; without encryption only on this machine.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import hmac
 import ipaddress
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from asyncua import Server, ua
-from asyncua.common.callback import CallbackType
 from asyncua.common.node import Node
 from asyncua.crypto.permission_rules import User, UserRole
 
-from gongfu.kernel.errors import GongfuError, Unavailable
+from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
 from gongfu.kernel.settings import Settings
@@ -30,8 +30,10 @@ from gongfu.network.drivers.opcua.standard_nodes import SharingServer
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
 from gongfu.network.models import library
 from gongfu.network.models.types import DeviceType
-from gongfu.network.serving.offers import NotWritten, Offer
-from gongfu.network.serving.plane import Estate, Newest, Plane
+from gongfu.network.serving.offers import Offer
+from gongfu.network.serving.opcua_writing import GuardedWrites, Place, most_per_request
+from gongfu.network.serving.plane import Estate, Plane
+from gongfu.network.serving.stored import Newest
 
 NAMESPACE = "urn:gongfu:devices"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,13 +44,6 @@ _STATUS = {
 }
 _TYPES = {"number": ua.VariantType.Double, "boolean": ua.VariantType.Boolean, "text": ua.VariantType.String}
 _DATA_TYPES = {"number": ua.ObjectIds.Double, "boolean": ua.ObjectIds.Boolean, "text": ua.ObjectIds.String}
-_REFUSED = {
-    "invalid": ua.StatusCodes.BadOutOfRange,
-    "forbidden": ua.StatusCodes.BadUserAccessDenied,
-    "not_found": ua.StatusCodes.BadNotWritable,
-    "conflict": ua.StatusCodes.BadInvalidState,
-    "unavailable": ua.StatusCodes.BadNoCommunication,
-}
 _SECURE = [
     ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
     ua.SecurityPolicyType.Aes128Sha256RsaOaep_SignAndEncrypt,
@@ -90,7 +85,7 @@ class OpcuaOutlet:
         self._built: dict[int, DeviceConfig] = {}
         self._nodes: dict[int, tuple[ua.NodeId, TagConfig]] = {}
         self._types: dict[str, Node] = {}
-        self._series: dict[ua.NodeId, int] = {}
+        self._nodes_by_id: dict[ua.NodeId, Place] = {}
 
     async def start(self) -> None:
         """Listen; raises :class:`Unavailable` when the port is taken."""
@@ -108,7 +103,10 @@ class OpcuaOutlet:
         server.set_identity_tokens([ua.UserNameIdentityToken])
         server.set_endpoint(f"opc.tcp://{self._settings.host}:{self._offer.opcua_port}/")
         await server.register_namespace(NAMESPACE)
-        server.subscribe_server_callback(CallbackType.PreWrite, self._before_write)
+        server.iserver.attribute_service = GuardedWrites(
+            server.iserver.aspace, self._nodes_by_id, partial(self._plane.write, self._offer.org), self._offer.writes
+        )
+        await most_per_request(server)
         try:
             await server.start()
         except OSError as error:
@@ -165,7 +163,7 @@ class OpcuaOutlet:
             if self._offer.writes:
                 await node.set_writable()
             self._nodes[tag.series] = (node_id, tag)
-            self._series[node_id] = tag.series
+            self._nodes_by_id[node_id] = Place(config.device, tag, _TYPES[tag.kind])
         self._built[config.device] = config
 
     async def _remove(self, config: DeviceConfig) -> None:
@@ -175,7 +173,7 @@ class OpcuaOutlet:
         for tag in config.tags:
             place = self._nodes.pop(tag.series, None)
             if place is not None:
-                self._series.pop(place[0], None)
+                self._nodes_by_id.pop(place[0], None)
         del self._built[config.device]
 
     async def _type(self, name: str) -> Node:
@@ -199,29 +197,6 @@ class OpcuaOutlet:
                 await node.set_modelling_rule(False)
         self._types[name] = found
         return found
-
-    async def _before_write(self, event: object, _dispatcher: object) -> None:
-        """Have the guard decide; what it refuses is answered with a status code, and nothing changes here."""
-        if not getattr(event, "is_external", False):
-            return
-        if len(event.request_params.NodesToWrite) != 1:  # type: ignore[attr-defined]
-            # One refusal faults the whole call, and what was written before it cannot be taken back.
-            raise ua.UaStatusCodeError(ua.StatusCodes.BadTooManyOperations)
-        for wish in event.request_params.NodesToWrite:  # type: ignore[attr-defined]
-            series = self._series.get(wish.NodeId)
-            if series is None or wish.AttributeId != ua.AttributeIds.Value or not self._offer.writes:
-                raise ua.UaStatusCodeError(ua.StatusCodes.BadUserAccessDenied)
-            value = wish.Value.Value.Value if wish.Value.Value is not None else None
-            if not isinstance(value, (bool, int, float, str)):
-                raise ua.UaStatusCodeError(ua.StatusCodes.BadTypeMismatch)
-            try:
-                await self._plane.write(self._offer.org, series, value, "OPC UA")
-            except NotWritten as error:
-                code = _REFUSED.get(error.problem.partition(":")[0], ua.StatusCodes.BadUserAccessDenied)
-                log.info("a write was refused", series=series, reason=error.problem[:200])
-                raise ua.UaStatusCodeError(code) from error
-            except GongfuError as error:
-                raise ua.UaStatusCodeError(ua.StatusCodes.BadNoCommunication) from error
 
 
 async def _variable(parent: Node, node_id: ua.NodeId, tag: TagConfig) -> Node:

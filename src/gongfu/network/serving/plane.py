@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -23,7 +23,17 @@ from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
 from gongfu.network.gateway.asking import Failed
 from gongfu.network.gateway.config import DeviceConfig
-from gongfu.network.serving.offers import BUCKET, WRITES, NotWritten, Offer, Verdict, WriteRequest
+from gongfu.network.serving.offers import (
+    BUCKET,
+    WRITES,
+    NotWritten,
+    Offer,
+    Partly,
+    Verdict,
+    Wish,
+    WriteRequest,
+)
+from gongfu.network.serving.stored import Newest, Recall
 
 log = structlog.get_logger("northbound")
 
@@ -32,15 +42,6 @@ _WRITE_SECONDS = 40.0
 _offers = msgspec.json.Decoder(Offer)
 _devices = msgspec.json.Decoder(DeviceConfig)
 _verdicts: msgspec.json.Decoder[Verdict] = msgspec.json.Decoder(Verdict)
-
-
-@dataclass(slots=True)
-class Newest:
-    """The last value of a series; ``time`` in microseconds UTC."""
-
-    value: float | str
-    time: int
-    quality: Quality
 
 
 @dataclass
@@ -69,24 +70,35 @@ class Plane:
         self.estates: dict[int, Estate] = {}
         self.again = asyncio.Event()
         """Set when the bus is back."""
+        self._recall = Recall(client, self._stored)
 
     async def run(self) -> None:
         """Follow offers, devices and readings."""
         await self._client.subscribe("readings.>", cb=self._read, pending_msgs_limit=100_000)
-        await asyncio.gather(self._follow(BUCKET, self._offer), self._follow(DESIRED, self._device))
+        await asyncio.gather(
+            self._follow(BUCKET, self._offer), self._follow(DESIRED, self._device), self._recall.run(self._unknown)
+        )
 
-    async def write(self, org: int, series: int, value: float | bool | str, by: str) -> None:
-        """Have a value written; raises :class:`NotWritten` or :class:`Unavailable`."""
-        asked = msgspec.json.encode(WriteRequest(org=org, series=series, value=value, by=by[:100]))
+    async def write(self, org: int, wishes: Sequence[Wish], by: str) -> None:
+        """Have values written, all or none; raises :class:`NotWritten` or :class:`Unavailable`.
+
+        A device that fails in the middle leaves those before it written; the error says how many.
+        """
+        asked = msgspec.json.encode(WriteRequest(org=org, wishes=list(wishes), by=by[:100]))
         try:
             answer = await self._client.request(WRITES, asked, timeout=_WRITE_SECONDS)
             verdict = _verdicts.decode(answer.data)
-        except (nats.errors.Error, OSError, TimeoutError, msgspec.DecodeError) as error:
+        except (nats.errors.NoRespondersError, nats.errors.ConnectionClosedError) as error:
             raise Unavailable(
                 mark("Nobody decides over commands at the moment: {reason}."), reason=type(error).__name__
             ) from error
+        except (nats.errors.Error, OSError, TimeoutError, msgspec.DecodeError) as error:
+            unknown = Unavailable(mark("Whether it was written is not known: {reason}."), reason=type(error).__name__)
+            raise NotWritten(packed(unknown)) from error
         if isinstance(verdict, Failed):
             raise NotWritten(verdict.problem)
+        if isinstance(verdict, Partly):
+            raise NotWritten(verdict.problem, verdict.written)
 
     async def _follow(self, bucket: str, take: Callable[[str, bytes | None], None]) -> None:
         while True:
@@ -129,6 +141,7 @@ class Plane:
             self.offers[org] = offer
         if before != offer:
             self._changed(org)
+            self._recall.wanted.set()
 
     def _device(self, key: str, data: bytes | None) -> None:
         number = key.rpartition(".")[2]
@@ -146,12 +159,36 @@ class Plane:
                 del estate.devices[device]
                 for tag in before.tags:
                     estate.values.pop(tag.series, None)
+                    self._recall.forget(tag.series)
                 self._changed(org)
         if config is not None:
             estate = self.estates.setdefault(config.org, Estate())
             if estate.devices.get(device) != config:
                 estate.devices[device] = config
                 self._changed(config.org)
+                self._recall.wanted.set()
+
+    def _unknown(self) -> dict[int, list[int]]:
+        """Series that are offered and have no value yet, by organisation."""
+        return {
+            org: [
+                tag.series
+                for config in self.estates[org].devices.values()
+                for tag in config.tags
+                if tag.series not in self.estates[org].values
+            ]
+            for org in self.offers
+            if org in self.estates
+        }
+
+    def _stored(self, org: int, found: dict[int, Newest]) -> None:
+        """Take values of the store, where none has come meanwhile."""
+        estate = self.estates.setdefault(org, Estate())
+        for device, config in estate.devices.items():
+            new = [tag.series for tag in config.tags if tag.series in found and tag.series not in estate.values]
+            estate.values.update((series, found[series]) for series in new)
+            if new:
+                self._came(org, device, new)
 
     async def _read(self, message: Msg) -> None:
         try:

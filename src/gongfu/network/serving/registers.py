@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from gongfu.kernel.readings import Quality
 from gongfu.network.gateway.config import DeviceConfig
-from gongfu.network.serving.plane import Newest
+from gongfu.network.serving.stored import Newest
 
 MOST_REGISTERS = 125
 MOST_BITS = 2000

@@ -16,8 +16,9 @@ from gongfu.kernel.settings import Settings
 from gongfu.network.drivers.sparkplug.speaking import Cell, EdgeNode
 from gongfu.network.drivers.sparkplug.wire import DataType
 from gongfu.network.gateway.config import DeviceConfig
-from gongfu.network.serving.offers import NotWritten, Offer
-from gongfu.network.serving.plane import Estate, Newest, Plane
+from gongfu.network.serving.offers import NotWritten, Offer, Wish
+from gongfu.network.serving.plane import Estate, Plane
+from gongfu.network.serving.stored import Newest
 
 _TYPES = {"number": DataType.DOUBLE, "boolean": DataType.BOOLEAN, "text": DataType.STRING}
 _AGAIN_SECONDS = 2.0
@@ -117,9 +118,9 @@ class SparkplugOutlet:
 
     async def _report(self, node: EdgeNode, client: Client, config: DeviceConfig) -> None:
         newest = {tag.name: self._estate.values.get(tag.series) for tag in config.tags}
-        at = max((one.time for one in newest.values() if one is not None), default=0)
+        at = max((one.time for one in newest.values() if one is not None and not one.stored), default=0)
         values = {tag.name: _cell(tag.kind, newest[tag.name]) for tag in config.tags}
-        if at:  # born with its first value
+        if at:  # born with its first value of now: one from the store would say that the device lives
             await node.report(client, config.name, at // 1000, values)
 
     async def _command(self, device: str, metric: str, value: Cell) -> None:
@@ -128,7 +129,7 @@ class SparkplugOutlet:
         if tag is None or value is None:
             return
         try:
-            await self._plane.write(self._offer.org, tag.series, value, "Sparkplug B")
+            await self._plane.write(self._offer.org, [Wish(tag.series, value)], "Sparkplug B")
         except NotWritten as error:
             log.info("a command was refused", device=device, metric=metric, reason=error.problem[:200])
         except GongfuError as error:

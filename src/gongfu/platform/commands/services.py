@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import structlog
@@ -40,6 +40,8 @@ AGREE_WITHIN = dt.timedelta(minutes=15)
 """How long a second person has; what was wanted then need not be right any more."""
 _LOST_AFTER = dt.timedelta(seconds=90)
 _LOOK_AGAIN = 0.3
+_BEGIN_WITHIN = 10.0
+"""Seconds after which no further value of one request of a program is sent: it will not be waiting any more."""
 
 log = structlog.get_logger("web")
 
@@ -128,12 +130,7 @@ def request(command: Command) -> None:
     tag = setpoint.tag
     if not command.reason.strip():
         raise Invalid(mark("A command needs a reason."), remedy=mark("Say why in a sentence."))
-    value = rules.parse_value(tag.kind, command.value)
-    bounds = setpoint.bounds
-    rules.check(value, rules.Bounds(bounds.kind, bounds.low, bounds.high), None)
-    device = Device.objects.get(pk=setpoint.device_id)
-    if device.life != Device.Life.IN_SERVICE:
-        raise Conflict(mark("{device} is not in service."), remedy=mark("Put it into service first."), device=device)
+    value, device = _fit(command, setpoint)
     command.organisation = setpoint.organisation
     command.device = device
     command.tag_name, command.unit, command.value = str(tag), tag.unit, rules.said(value)
@@ -146,27 +143,74 @@ def request(command: Command) -> None:
         transaction.on_commit(partial(carry_out, command.pk))
 
 
-def set_for_client(organisation: int, series: int, value: float | bool | str, by: str) -> str:
-    """Write ``value`` for a program that may write in the name of an organisation; returns the packed problem, if any.
+def _fit(command: Command, setpoint: Setpoint) -> tuple[Value, Device]:
+    """The value, and the device it is for; raises what no machine need be asked about."""
+    value = rules.parse_value(setpoint.tag.kind, command.value)
+    bounds = setpoint.bounds
+    rules.check(value, rules.Bounds(bounds.kind, bounds.low, bounds.high), None)
+    device = Device.objects.get(pk=setpoint.device_id)
+    if device.life != Device.Life.IN_SERVICE:
+        raise Conflict(mark("{device} is not in service."), remedy=mark("Put it into service first."), device=device)
+    return value, device
 
-    The rules are those of :func:`request`. Raises :class:`NotFound` for a tag that has no set-point.
+
+def set_for_client(organisation: int, values: Sequence[tuple[int, Value]], by: str) -> tuple[int, str]:
+    """Write values, by series, for a program that may write in the name of an organisation: all or none.
+
+    Returns how many were written, and the packed problem of the next one, if any. The rules are those of
+    :func:`request`. Several values are looked at before the first is sent, as if each were to be written now: limits,
+    steps and interlocks against the machine, a second person, another command on its way. A device that fails in the
+    middle leaves those before it written, as does one whose interlocks the values before it have closed.
+    Raises :class:`NotFound` for a tag that has no set-point, and what else keeps the first from being written.
     """
+    asked = [_command_of_client(organisation, series, value, by) for series, value in values]
+    if len({command.setpoint_id for command in asked}) < len(asked):
+        raise Invalid(mark("One request names a set-point twice."), remedy=mark("Send one value for each."))
+    until = time.monotonic() + _BEGIN_WITHIN
+    if len(asked) > 1:
+        try:
+            for command in asked:
+                _foresee(command)
+        except _GatewayFailed as failed:
+            return 0, failed.problem
+    for written, command in enumerate(asked):
+        if written and time.monotonic() > until:
+            return written, packed(Unavailable(mark("The values before it took too long: it was not sent.")))
+        try:
+            with transaction.atomic():
+                request(command)
+                audit.record(by, "create", command, after=audit.state(command))
+        except GongfuError as error:
+            if not written:
+                raise
+            return written, packed(error, 1000)
+        command.refresh_from_db()
+        if command.state == State.PROPOSED.value:
+            return written, packed(Conflict(mark("A second person must agree before it is written.")))
+        if command.state != State.CONFIRMED.value:
+            return written, command.problem or f"unavailable: {command.state}"
+    return len(asked), ""
+
+
+def _command_of_client(organisation: int, series: int, value: Value, by: str) -> Command:
     setpoint = Setpoint.objects.filter(tag_id=series, organisation_id=organisation).first()
     if setpoint is None:
         raise NotFound(
             mark("This tag has no set-point: it may not be written."), remedy=mark("Add one in the console first.")
         )
     text = rules.said(bool(value) if setpoint.tag.kind == Tag.Kind.BOOLEAN else value)
-    command = Command(setpoint=setpoint, value=text, reason=by)
-    with transaction.atomic():
-        request(command)
-        audit.record(by, "create", command, after=audit.state(command))
-    command.refresh_from_db()
-    if command.state == State.CONFIRMED.value:
-        return ""
-    if command.state == State.PROPOSED.value:
-        return packed(Conflict(mark("A second person must agree before it is written.")))
-    return command.problem or f"unavailable: {command.state}"
+    return Command(setpoint=setpoint, value=text, reason=by)
+
+
+def _foresee(command: Command) -> None:
+    """Raise what would be said if ``command`` were asked for and written now, without doing either."""
+    setpoint = command.setpoint
+    assert setpoint is not None
+    _fit(command, setpoint)
+    if setpoint.second_person:
+        raise Conflict(mark("A second person must agree before it is written."))
+    _alone(setpoint)
+    _examine(command, setpoint)
 
 
 def on_agreed(sender: object, command: Command, **_: object) -> None:
@@ -199,11 +243,19 @@ def _begin(command: Command) -> None:
     command.sent_at = timezone.now()
     if command.valid_until < command.sent_at:
         raise Conflict(mark("{command} was asked for too long ago."), remedy=mark("Ask for it anew."), command=command)
-    if Command.objects.filter(setpoint=command.setpoint, state=State.SENDING.value).exclude(pk=command.pk).exists():
+    _alone(command.setpoint, command)
+
+
+def _alone(setpoint: Setpoint | None, command: Command | None = None) -> None:
+    """Raise :class:`Conflict` when another value than that of ``command`` is on its way."""
+    under_way = Command.objects.filter(setpoint=setpoint, state=State.SENDING.value)
+    if command is not None:
+        under_way = under_way.exclude(pk=command.pk)
+    if under_way.exists():
         raise Conflict(
             mark("Another value for {setpoint} is on its way."),
             remedy=mark("Wait some seconds and look what became of it."),
-            setpoint=command.setpoint,
+            setpoint=setpoint,
         )
 
 
@@ -246,17 +298,7 @@ def _write(command: Command) -> tuple[State, str]:
     if setpoint is None:
         raise Conflict(mark("The set-point was removed meanwhile."))
     device, tag = setpoint.device, setpoint.tag
-    if device.connection != Device.Connection.ONLINE:
-        raise Conflict(
-            mark("{device} is not online."), remedy=mark("Wait until its gateway reaches it."), device=device
-        )
-    wanted = rules.parse_value(tag.kind, command.value)
-    interlocks = rules.parse_interlocks(setpoint.interlocks)
-    values = _read(setpoint, interlocks)
-    now = values[tag.key]
-    command.before = "" if now is None else rules.said(now)
-    rules.require(interlocks, values)
-    rules.check(wanted, setpoint.bounds, now)
+    wanted = _examine(command, setpoint)
     raw = rules.raw(wanted, tag.scale, tag.offset)
     target = _config(tag, setpoint.address or tag.address)
     ticket = tickets.issue(tickets.key(settings().home), device.pk, target.address, raw)
@@ -269,6 +311,23 @@ def _write(command: Command) -> tuple[State, str]:
     if isinstance(answer, Failed):
         return State.FAILED, answer.problem[:1000]
     return _confirm(command, setpoint, wanted)
+
+
+def _examine(command: Command, setpoint: Setpoint) -> Value:
+    """The value to write; raises what the machine, as it is now, has against it."""
+    device, tag = setpoint.device, setpoint.tag
+    if device.connection != Device.Connection.ONLINE:
+        raise Conflict(
+            mark("{device} is not online."), remedy=mark("Wait until its gateway reaches it."), device=device
+        )
+    wanted = rules.parse_value(tag.kind, command.value)
+    interlocks = rules.parse_interlocks(setpoint.interlocks)
+    values = _read(setpoint, interlocks)
+    now = values[tag.key]
+    command.before = "" if now is None else rules.said(now)
+    rules.require(interlocks, values)
+    rules.check(wanted, setpoint.bounds, now)
+    return wanted
 
 
 def _confirm(command: Command, setpoint: Setpoint, wanted: Value) -> tuple[State, str]:

@@ -14,8 +14,8 @@ from gongfu.kernel.accounts.models import Organisation
 from gongfu.kernel.accounts.permissions import can_edit
 from gongfu.kernel.errors import Conflict, Forbidden, GongfuError, Invalid, NotFound
 from gongfu.kernel.i18n import mark
-from gongfu.network.models import importing, library
-from gongfu.network.models.nodeset.catalogue import Catalogue, Imported
+from gongfu.network.models import importing, library, shipped
+from gongfu.network.models.nodeset.catalogue import Imported
 from gongfu.network.models.nodeset.elements import MOST_BYTES
 from gongfu.network.models.nodeset.members import type_model
 from gongfu.network.models.nodeset.reading import read_bytes
@@ -74,7 +74,11 @@ def content_page(request: HttpRequest, pk: int) -> HttpResponse:
 def import_page(request: HttpRequest) -> HttpResponse:
     """Drafts from an OPC UA NodeSet or from JSON that was exported: choose files, then types."""
     user = accounts.user_of(request)
-    context: dict[str, object] = {"owners": services.owners_for(user)}
+    context: dict[str, object] = {
+        "owners": services.owners_for(user),
+        "shipped": shipped.models(),
+        "chosen": request.POST.get("shipped", "") or request.GET.get("shipped", ""),
+    }
     status = 200
     if request.method == "POST":
         try:
@@ -96,8 +100,10 @@ def import_page(request: HttpRequest) -> HttpResponse:
 
 
 def _offered(request: HttpRequest) -> tuple[list[DeviceType], list[str]]:
-    """Types in the files that were sent, and what is odd about the files; the last file that others require leads."""
+    """Types in the files that were sent, or in one that came with the programme, and what is odd about them."""
     files = request.FILES.getlist("files")
+    if not files and request.POST.get("shipped"):
+        return _types(shipped.load(request.POST["shipped"]))
     if not 0 < len(files) <= MOST_FILES:
         raise Invalid(mark("Choose 1 to {most} files."), most=MOST_FILES)
     contents = []
@@ -111,7 +117,10 @@ def _offered(request: HttpRequest) -> tuple[list[DeviceType], list[str]]:
             return [library.checked(name, msgspec.json.decode(content, type=DeviceType))], []
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
             raise library.unusable(name, [str(error)]) from error
-    found = _joined(contents)
+    return _types(_joined(contents))
+
+
+def _types(found: Imported) -> tuple[list[DeviceType], list[str]]:
     specs = [
         importing.device_type(found.space, type_model(found.space, node.id))
         for node in found.space.types()
@@ -121,14 +130,16 @@ def _offered(request: HttpRequest) -> tuple[list[DeviceType], list[str]]:
 
 
 def _joined(contents: list[tuple[str, bytes]]) -> Imported:
-    """The file that no other one requires, on top of the others."""
+    """The file that no other one requires, on top of the others; what they lack came with the programme, perhaps."""
     nodesets = [read_bytes(name, content) for name, content in contents]
     needed = {wanted.uri for nodeset in nodesets for model in nodeset.models for wanted in model.requires}
     tops = [nodeset for nodeset in nodesets if not needed & {model.uri for model in nodeset.models}]
     if not tops:
         raise Invalid(mark("The models require each other in a circle: {models}."), models=", ".join(sorted(needed)))
     top = tops[-1]
-    catalogue = Catalogue()
+    catalogue = shipped.catalogue()
+    for uri in {model.uri for nodeset in nodesets for model in nodeset.models}:
+        catalogue.forget(uri)  # what was sent counts
     for nodeset in nodesets:
         if nodeset is not top:
             catalogue.add(nodeset)

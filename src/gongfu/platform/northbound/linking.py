@@ -18,10 +18,19 @@ from nats.js.api import KeyValueConfig, StorageType
 from nats.js.errors import BucketNotFoundError, NoKeysError
 from nats.js.kv import KeyValue
 
-from gongfu.kernel.errors import Invalid, packed
+from gongfu.kernel.errors import GongfuError, Invalid, packed
 from gongfu.kernel.i18n import mark
 from gongfu.network.gateway.asking import Failed
-from gongfu.network.serving.offers import BUCKET, WRITES, Offer, Verdict, WriteRequest
+from gongfu.network.serving.offers import (
+    BUCKET,
+    NEWEST,
+    WRITES,
+    NewestRequest,
+    Offer,
+    Stored,
+    Verdict,
+    WriteRequest,
+)
 from gongfu.platform.northbound import services
 
 _LOOK_SECONDS = 2.0
@@ -31,6 +40,7 @@ _AT_ONCE = 16
 log = structlog.get_logger("worker")
 T = TypeVar("T")
 _wishes = msgspec.json.Decoder(WriteRequest)
+_questions = msgspec.json.Decoder(NewestRequest)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -44,7 +54,12 @@ async def run(client: Client, stopping: asyncio.Event) -> None:
         deciding.add(task)
         task.add_done_callback(deciding.discard)
 
-    subscription = await client.subscribe(WRITES, cb=take)
+    async def recall(message: Msg) -> None:
+        task = asyncio.create_task(_recall(message, room))
+        deciding.add(task)
+        task.add_done_callback(deciding.discard)
+
+    subscriptions = [await client.subscribe(WRITES, cb=take), await client.subscribe(NEWEST, cb=recall)]
     told: dict[int, Offer] | None = None
     while not stopping.is_set():
         try:
@@ -56,7 +71,8 @@ async def run(client: Client, stopping: asyncio.Event) -> None:
             await asyncio.wait_for(stopping.wait(), _LOOK_SECONDS)
         except TimeoutError:
             continue
-    await subscription.unsubscribe()
+    for subscription in subscriptions:
+        await subscription.unsubscribe()
 
 
 async def _tell(client: Client, told: dict[int, Offer] | None) -> dict[int, Offer]:
@@ -93,10 +109,27 @@ async def _decide(message: Msg, room: asyncio.Semaphore) -> None:
     else:
         async with room:
             verdict = await _records(partial(services.decide, wish))
+    await _respond(message, verdict)
+
+
+async def _recall(message: Msg, room: asyncio.Semaphore) -> None:
+    answer: Stored | Failed
     try:
-        await message.respond(_encode(verdict))
+        asked = _questions.decode(message.data)
+        async with room:
+            answer = await asyncio.to_thread(services.newest, asked)
+    except msgspec.DecodeError as error:
+        answer = Failed(problem=packed(Invalid(mark("The question cannot be read: {reason}."), reason=error)))
+    except GongfuError as error:  # the store may still be starting: who asked asks again
+        answer = Failed(problem=packed(error, 1000))
+    await _respond(message, answer)
+
+
+async def _respond(message: Msg, answer: Verdict | Stored) -> None:
+    try:
+        await message.respond(_encode(answer))
     except (NatsError, OSError) as error:
-        log.debug("verdict not sent", reason=repr(error))
+        log.debug("answer not sent", reason=repr(error))
 
 
 async def _records(work: Callable[[], T]) -> T:

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import math
+from typing import Final
+
 from django.db import transaction
 
 from gongfu.kernel.accounts.models import Organisation
 from gongfu.kernel.errors import Conflict, GongfuError, Invalid, packed
 from gongfu.kernel.i18n import mark
+from gongfu.kernel.store import StoreClient, client
 from gongfu.network.gateway.asking import Failed
 from gongfu.network.serving import offers
-from gongfu.network.serving.offers import Permitted, Verdict, WriteRequest
+from gongfu.network.serving.offers import (
+    NewestRequest,
+    Partly,
+    Permitted,
+    Stored,
+    StoredValue,
+    Verdict,
+    WriteRequest,
+)
 from gongfu.platform.commands import services as commands
 from gongfu.platform.devices.models import Device
 from gongfu.platform.northbound.models import Offer
 
 MOST_UNITS = 247
 """Modbus has units 1 to 247 (V1.02 over serial line §2.2); devices beyond that are served otherwise."""
+_NEWEST: Final = (
+    "SELECT series, toUnixTimestamp64Micro(ts) AS t, value, text, quality FROM latest FINAL"
+    " WHERE org = {org:UInt32} AND series IN {series:Array(UInt32)}"
+)
+_ANSWER_BYTES = 900_000
+"""Of an answer on the bus, which carries 1 MB."""
 
 
 def prepare(offer: Offer) -> None:
@@ -70,15 +88,36 @@ def wanted() -> dict[int, offers.Offer]:
 
 
 def decide(wish: WriteRequest) -> Verdict:
-    """Have a client's value written as a command of a person would be, and say what became of it."""
+    """Have a client's values written as commands of a person would be, all or none, and say what became of them."""
     try:
         offer = Offer.objects.filter(organisation_id=wish.org, writes=True).first()
         if offer is None:
             return Failed(problem="forbidden: Writing is not offered.")
-        problem = commands.set_for_client(wish.org, wish.series, wish.value, wish.by)
+        values = [(one.series, one.value) for one in wish.wishes]
+        written, problem = commands.set_for_client(wish.org, values, wish.by)
     except GongfuError as error:
-        problem = packed(error, 1000)
-    return Failed(problem=problem) if problem else Permitted()
+        return Failed(problem=packed(error, 1000))
+    if not problem:
+        return Permitted()
+    return Partly(written=written, problem=problem) if written else Failed(problem=problem)
+
+
+def newest(asked: NewestRequest, store: StoreClient | None = None) -> Stored:
+    """The last stored readings of series of one organisation; raises :class:`Unavailable`."""
+    table = (store or client()).query_arrow(_NEWEST, {"org": asked.org, "series": asked.series}, orgs=[asked.org])
+    columns = (table.column(name).to_pylist() for name in ("series", "t", "value", "text", "quality"))
+    values: list[StoredValue] = []
+    rest: list[int] = []
+    room = _ANSWER_BYTES
+    for series, time, number, text, quality in zip(*columns, strict=True):
+        value: float | str | None = text or (number if math.isfinite(number) else None)
+        need = 60 + 6 * len(text)  # as JSON writes it at worst
+        if need > room:
+            rest.append(series)
+            continue
+        room -= need
+        values.append(StoredValue(series, time, value, quality))
+    return Stored(values=values, rest=rest)
 
 
 def _allot(offer: Offer) -> None:

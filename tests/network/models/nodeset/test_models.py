@@ -11,7 +11,7 @@ import pytest
 from gongfu.network.models.nodeset import comparing, reading, writing
 from gongfu.network.models.nodeset.catalogue import Catalogue, Imported
 from gongfu.network.models.nodeset.members import enumeration, type_model
-from gongfu.network.models.nodeset.nodes import NodeClass, NodeId
+from gongfu.network.models.nodeset.nodes import Definition, NodeClass, NodeId
 
 from .files import BASE, PUBLIC, PUMPS, needs_public, nodeset, object_type
 
@@ -109,6 +109,61 @@ def test_an_export_of_a_public_nodeset_loses_no_element_and_no_attribute(name: s
     [path] = PUBLIC.rglob(name)
     content = path.read_bytes()
     assert counted(writing.write(reading.read_bytes(name, content))) == counted(content)
+
+
+ODD = """<?xml version="1.0" encoding="utf-8"?>
+<UANodeSet xmlns="http://opcfoundation.org/UA/2011/03/UANodeSet.xsd" Version="1.01" LastModified="2012-01-01T00:00:00Z"
+ xmlns:u="http://opcfoundation.org/UA/2008/02/Types.xsd" xmlns:i="http://www.w3.org/2001/XMLSchema-instance">
+<NamespaceUris><Uri>http://example.org/Pumps/</Uri><Uri>http://example.org/Pumps/</Uri></NamespaceUris>
+<ServerUris><Uri>urn:other:server</Uri></ServerUris>
+<Models><Model ModelUri="http://example.org/Pumps/" XmlSchemaUri="urn:x"><RolePermissions>
+<RolePermission Permissions="7">i=15644</RolePermission></RolePermissions>
+<RequiredModel ModelUri="http://opcfoundation.org/UA/" ModelVersion="1.5.4" XmlSchemaUri="urn:y"/></Model></Models>
+<Aliases><Alias Alias="Thing">ns=1;i=3</Alias></Aliases>
+<UADataType NodeId="ns=1;i=3" BrowseName="1:Thing" ReleaseStatus="Deprecated"><Definition Name="1:Thing"
+ IsUnion="TRUE" BaseType="i=22" SymbolicName="S">
+<Field Name="A" DataType="i=12" AllowSubTypes="true" IsOptional="true" ValueRank="2"
+ ArrayDimensions="0,0"><DisplayName Locale="de">Feld</DisplayName>
+<Definition Name="inner"><Field Name="x"/></Definition>
+</Field></Definition></UADataType>
+<UADataType NodeId="ns=1;i=4" BrowseName="1:Options"><Definition Name="1:Options" IsOptionSet="1">
+<Field Name="High" Value="63"/></Definition></UADataType>
+<UAVariable NodeId="ns=2;s= a b;c" BrowseName="0:3:x" DataType="Thing" ValueRank="2" ArrayDimensions="2,1">
+<References><Reference ReferenceType="i=47">svr=1;nsu=urn:o;s=far</Reference>
+<Reference ReferenceType="i=47">svr=0;i=85</Reference><Reference ReferenceType="i=47">Thing</Reference></References>
+<Value><u:ListOfExtensionObject><u:ExtensionObject><u:TypeId/><u:Body>
+<t:V xmlns:t="urn:t" i:type="t:Sub" xmlns:a="urn:a" a:one="1" xmlns:b="urn:b" b:two="2"
+>so <t:b>bold</t:b> it is<t:n i:nil="true"/></t:V><plain xmlns=""> </plain></u:Body>
+</u:ExtensionObject></u:ListOfExtensionObject></Value></UAVariable>
+<UAVariable NodeId="ns=1;i=6" BrowseName="1:M"><Value><u:Matrix><u:Dimensions><u:UInt32>2</u:UInt32></u:Dimensions>
+<u:Elements><u:LocalizedText><u:Locale/><u:Text>  </u:Text></u:LocalizedText></u:Elements></u:Matrix></Value>
+</UAVariable>
+</UANodeSet>"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_rare_forms_survive_reading_and_writing(encoding: str) -> None:
+    """Old and unusual, and each found in some file or allowed by the schema."""
+    content = ODD.replace('encoding="utf-8"', 'encoding="utf-16"') if encoding == "utf-16" else ODD
+    before = reading.read_bytes("odd.xml", content.encode(encoding))
+    written = writing.write(before)
+    again = reading.read_bytes("odd.xml", written)
+    assert not list(comparing.differences(before, again))
+    root = ElementTree.fromstring(written)
+    own = "{http://opcfoundation.org/UA/2011/03/UANodeSet.xsd}"
+    assert root.get("Version") == "1.01"
+    required = root.find(f".//{own}RequiredModel")
+    assert required is not None
+    assert (required.get("ModelVersion"), required.get("XmlSchemaUri")) == ("1.5.4", "urn:y")
+    assert [element.text for element in root.iter(f"{own}Reference")] == ["svr=1;nsu=urn:o;s=far", "i=85", "ns=1;i=3"]
+    [value] = root.iter("{urn:t}V")
+    assert (value.text, value[0].tail, value.get("{urn:a}one"), value.get("{urn:b}two")) == ("so ", " it is", "1", "2")
+    prefix = (value.get("{http://www.w3.org/2001/XMLSchema-instance}type") or "").partition(":")[0]
+    assert f'xmlns:{prefix}="urn:t"'.encode() in written
+    assert [element.text for element in root.iter("plain")] == [" "]
+    assert [element.text for element in root.iter("{http://opcfoundation.org/UA/2008/02/Types.xsd}Text")] == ["  "]
+    assert len(list(root.iter(f"{own}Definition"))) == 3
+    assert (before.nodes[NodeId(PUMPS, "i=3")].definition or Definition("", ())).is_union
 
 
 DEFAULTS = {("IsAbstract", "false"), ("ValueRank", "-1"), ("IsForward", "true"), ("Locale", ""), ("Version", "")}

@@ -16,6 +16,7 @@ from gongfu.network.drivers.melsec.wire import Dialect, Malformed, Request, Rout
 
 _PAUSE = 1.0
 """Seconds during which a connection that failed is not tried again."""
+_MOST_FRAMES = 500
 _REMEDY = mark(
     "Check address and port, that the port is open for MC protocol (SLMP), and whether it is set to binary or ASCII."
 )
@@ -44,6 +45,9 @@ class _Transport(Protocol):
     async def receive(self) -> bytes:
         """The next whole frame; raises ``Malformed`` or ``OSError``."""
 
+    def give_up(self) -> None:
+        """Let :meth:`receive` raise ``TimeoutError``."""
+
     def close(self) -> None: ...
 
 
@@ -58,6 +62,8 @@ class Connection:
         self._lock = asyncio.Lock()
         self._transport: _Transport | None = None
         self._serial = 0
+        self._frames: dict[tuple[int, tuple[int, bytes], Route, float], bytes] = {}
+        """Frames that were made before, for polls ask the same again and again; none where they carry a number."""
         self._failed = -_PAUSE
 
     async def ask(self, command: int, units: tuple[int, bytes], route: Route, timeout: float) -> bytes:  # noqa: ASYNC109
@@ -67,14 +73,17 @@ class Connection:
         """
         async with self._lock:
             transport = await self._connected(timeout)
+            # Cheaper than asyncio.timeout: it comes with every exchange.
+            alarm = asyncio.get_running_loop().call_later(timeout, transport.give_up)
             try:
-                async with asyncio.timeout(timeout):
-                    answer = await self._exchange(transport, command, units, route, timeout)
+                answer = await self._exchange(transport, command, units, route, timeout)
             except BaseException as error:
                 self.close()  # an answer may still come, and must not meet another request: 3E has no serial number
                 if isinstance(error, TimeoutError | OSError | EOFError | Malformed):
                     raise self._broken(error, timeout) from error
                 raise
+            finally:
+                alarm.cancel()
         if answer.end:
             raise Refused(answer.end)
         return answer.data
@@ -89,8 +98,14 @@ class Connection:
     ) -> wire.Answer:
         dialect = self.place.dialect
         self._serial = (self._serial + 1) % 0x10000 if dialect.serial else 0
-        timer = max(1, int(timeout * 4))
-        transport.send(wire.encode_request(dialect, Request(command, *units, route, timer, self._serial)))
+        asked = command, units, route, timeout
+        frame = None if dialect.serial else self._frames.get(asked)
+        if frame is None:
+            timer = max(1, int(timeout * 4))
+            frame = wire.encode_request(dialect, Request(command, *units, route, timer, self._serial))
+            if not dialect.serial and len(self._frames) < _MOST_FRAMES:
+                self._frames[asked] = frame
+        transport.send(frame)
         while True:
             answer = wire.decode_answer(dialect, await transport.receive())
             if answer.serial == self._serial:
@@ -167,6 +182,9 @@ class _Stream:
         head = await self._reader.readexactly(self._dialect.head)
         return head + await self._reader.readexactly(wire.rest_of_frame(self._dialect, head))
 
+    def give_up(self) -> None:
+        self._reader.set_exception(TimeoutError())
+
     def close(self) -> None:
         self._writer.close()
 
@@ -202,6 +220,9 @@ class _Datagrams(asyncio.DatagramProtocol):
         if isinstance(received, Exception):
             raise received
         return received
+
+    def give_up(self) -> None:
+        self._put(TimeoutError())
 
     def close(self) -> None:
         if self._transport is not None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
-from gongfu.network.drivers.contract import BadConfiguration, DeviceUnavailable, Sample, Sink
+from gongfu.network.drivers.contract import BadConfiguration, DeviceUnavailable, Numbers, Sample, Sink
 from gongfu.network.drivers.layout import Field, Layout, layouts
 from gongfu.network.drivers.melsec import wire
 from gongfu.network.drivers.melsec.address import Address, parse
@@ -39,11 +39,13 @@ class Reader:
         self._sink = sink
         self._requests = plan(addresses, self._dialect.limit, options.gap)
         self._prepared: dict[Block, tuple[list[Layout], list[int]]] = {}
+        self._units: dict[Block, tuple[int, bytes]] = {}
+        """Subcommand and body of what was asked for before."""
         self._reported: set[int] = set()
 
-    async def read(self) -> list[Sample]:
-        """One sample for each tag."""
-        samples: list[Sample] = []
+    async def read(self) -> list[Sample | Numbers]:
+        """A value for each tag."""
+        samples: list[Sample | Numbers] = []
         if not self._requests:  # nothing to ask for: being there must do
             with suppress(Refused):
                 await self._shared.ask(wire.READ_MODEL, (0, b""), self._options.route, self._options.timeout)
@@ -51,14 +53,14 @@ class Reader:
             samples += await self._read(request)
         return samples
 
-    async def _read(self, request: Request) -> list[Sample]:
+    async def _read(self, request: Request) -> list[Sample | Numbers]:
         try:
             data = await self._fetch(request)
         except Refused as refused:
             return await self._refused(request, refused)
         except Malformed as error:
             raise self._shared.failure(error) from error
-        samples: list[Sample] = []
+        samples: list[Sample | Numbers] = []
         for block in request:
             samples += self._samples(block, data[: block.size])
             data = data[block.size :]
@@ -74,13 +76,15 @@ class Reader:
             return _scattered_words(dialect, data, len(words), len(doubles))
         (block,) = request
         bits = block.device.is_bit
-        units = wire.batch(dialect, Span(block.device, block.number, block.count), bits=bits)
+        if block not in self._units:
+            self._units[block] = wire.batch(dialect, Span(block.device, block.number, block.count), bits=bits)
+        units = self._units[block]
         data = await self._shared.ask(wire.READ, units, options.route, options.timeout)
         if bits:
             return bytes(wire.decode_bits(dialect, data, block.count))
         return wire.decode_words(dialect, data, block.count)
 
-    async def _refused(self, request: Request, refused: Refused) -> list[Sample]:
+    async def _refused(self, request: Request, refused: Refused) -> list[Sample | Numbers]:
         if refused.end in UNREACHABLE:
             raise DeviceUnavailable(
                 message(refused.end), address=f"{self._options.host}:{self._options.port}", code=f"{refused.end:04X}"
@@ -92,18 +96,19 @@ class Reader:
         if refused.end != RUNNING:
             at = self._requests.index(request)
             self._requests[at : at + 1] = parts
-        samples: list[Sample] = []
+        samples: list[Sample | Numbers] = []
         for part in parts:
             samples += await self._read(part)
         return samples
 
-    def _samples(self, block: Block, data: bytes) -> list[Sample]:
+    def _samples(self, block: Block, data: bytes) -> list[Sample | Numbers]:
         prepared = self._prepared.get(block)
         if prepared is None:
             prepared = self._prepared[block] = self._prepare(block)
         numbers, others = prepared
-        samples = [sample for layout in numbers for sample in layout.samples(data)]
-        return samples + [self._sample(block, index, data) for index in others]
+        samples: list[Sample | Numbers] = [layout.numbers(data) for layout in numbers]
+        samples += [self._sample(block, index, data) for index in others]
+        return samples
 
     def _prepare(self, block: Block) -> tuple[list[Layout], list[int]]:
         """How a block's bytes become samples: all numbers at once, and the members that need more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gongfu.kernel.i18n import mark
-from gongfu.network.drivers.contract import Identity, Point, Refusal, Sample
+from gongfu.network.drivers.contract import Emitted, Identity, Point, Refusal, Sample
 from gongfu.network.drivers.melsec import wire
 from gongfu.network.drivers.melsec.address import Address
 from gongfu.network.drivers.melsec.codes import message
@@ -42,7 +42,7 @@ class MelsecSession:
     async def read(self, tags: Sequence[TagConfig]) -> Sequence[Sample]:
         """The value of each tag now; *bad* where the address is wrong or refused."""
 
-        async def read(known: list[TagConfig], addresses: list[Address]) -> Sequence[Sample]:
+        async def read(known: list[TagConfig], addresses: list[Address]) -> Emitted:
             return await Reader(self._options, known, addresses, self._shared, QuietSink()).read()
 
         return await read_in_order(tags, lambda tag: address_of(tag, self._options), read)

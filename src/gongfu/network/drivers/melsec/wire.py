@@ -17,6 +17,8 @@ MAX_FRAME = 16384
 _ROUTE, _HEAD_3E, _HEAD_4E = 5, 9, 13
 """Bytes: route; subheader, route and length; the same with a serial number."""
 _REQUEST, _ANSWER = {False: 0x50, True: 0x54}, {False: 0xD0, True: 0xD4}
+_BINARY_3E = b"\xd0\0"
+"""How most answers begin: binary, without a serial number."""
 _MODEL = 16
 """Characters of a model name."""
 
@@ -170,10 +172,14 @@ def encode_answer(dialect: Dialect, answer: Answer, request: Request) -> bytes:
 
 def rest_of_frame(dialect: Dialect, head: bytes, *, answer: bool = True) -> int:
     """How many more bytes belong to the frame that begins with ``head``, ``dialect.head`` bytes long."""
-    reader = _Reader(dialect, head)
-    _subheader(reader, dialect, _ANSWER if answer else _REQUEST)
-    reader.raw(_ROUTE * dialect.factor)
-    length = reader.number(2)
+    plain = answer and not dialect.ascii and not dialect.serial
+    if plain and head[:2] == _BINARY_3E and len(head) == _HEAD_3E:  # the same at a tenth of the cost
+        length = head[7] | head[8] << 8
+    else:
+        reader = _Reader(dialect, head)
+        _subheader(reader, dialect, _ANSWER if answer else _REQUEST)
+        reader.raw(_ROUTE * dialect.factor)
+        length = reader.number(2)
     if not 2 * dialect.factor <= length <= MAX_FRAME:
         raise Malformed(f"a length of {length} bytes")
     return length
@@ -181,6 +187,10 @@ def rest_of_frame(dialect: Dialect, head: bytes, *, answer: bool = True) -> int:
 
 def decode_answer(dialect: Dialect, frame: bytes) -> Answer:
     """The answer in a whole ``frame``."""
+    if not dialect.ascii and not dialect.serial and frame[:2] == _BINARY_3E and len(frame) >= _HEAD_3E + 2:
+        _check_length(frame[7] | frame[8] << 8, frame[_HEAD_3E:])
+        end = frame[9] | frame[10] << 8
+        return Answer(end, b"" if end else frame[11:])
     reader = _Reader(dialect, frame)
     serial = _subheader(reader, dialect, _ANSWER)
     reader.raw(_ROUTE * dialect.factor)

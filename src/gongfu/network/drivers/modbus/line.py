@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import asyncio
 
-from pymodbus.pdu import DecodePDU, ModbusPDU
-from pymodbus.pdu.register_message import ReadHoldingRegistersRequest
-
 from gongfu.network.drivers.modbus import wire
 from gongfu.network.drivers.modbus.owed import Owed
 from gongfu.network.drivers.modbus.place import Place
 from gongfu.network.drivers.streams import Stream, open_line, open_socket
 
+_READ_HOLDING = 0x03
 _FAST = 19_200
 _FAST_SILENCE = 0.00175
 """Above 19,200 baud the silence between frames is 1.75 ms instead of 3.5 characters (Serial Line V1.02 §2.5.1.1)."""
@@ -38,7 +36,6 @@ class Line:
         self._owed = owed
         self._framing = place.framing
         self._stream = stream
-        self._decoder = DecodePDU(False)
         settings = place.settings
         self._character = settings.character if place.line else 0.0
         pause = 3.5 * self._character if settings.baud <= _FAST else _FAST_SILENCE
@@ -56,24 +53,20 @@ class Line:
         """Give the port back."""
         self._stream.close()
 
-    async def execute(self, request: ModbusPDU, timeout: float) -> ModbusPDU:  # noqa: ASYNC109
-        """The answer to ``request``. Raises :class:`Silent` after ``timeout`` seconds, ``OSError`` for a dead line.
+    async def ask(self, unit: int, pdu: bytes, timeout: float) -> bytes:  # noqa: ASYNC109
+        """The data unit that answers ``pdu``. Raises :class:`Silent` after ``timeout`` s, ``OSError`` for a dead line.
 
         The time that the bytes themselves take comes on top.
         """
-        asked = wire.Request(self._framing, request.dev_id, _bytes(request))
-        first = self._owed.question(asked.unit, self._clock())
+        asked = wire.Request(self._framing, unit, pdu)
+        first = self._owed.question(unit, self._clock())
         if not first and asked.looks_like_its_answer and self._echoes is None:
             # The echo of such a write would pass for its confirmation: first see whether this line echoes.
-            first = _bytes(ReadHoldingRegistersRequest(address=request.address, count=1))
+            first = wire.read_pdu(_READ_HOLDING, int.from_bytes(pdu[1:3], "big"), 1)
         if first:
-            await self._exchange(wire.Request(self._framing, asked.unit, first), timeout)
-            self._owed.settled(asked.unit)
-        answer = self._decoder.decode(await self._exchange(asked, timeout))
-        if answer is None:
-            raise Silent("an answer that makes no sense")
-        answer.dev_id = request.dev_id
-        return answer
+            await self._exchange(wire.Request(self._framing, unit, first), timeout)
+            self._owed.settled(unit)
+        return await self._exchange(asked, timeout)
 
     async def _exchange(self, request: wire.Request, timeout: float) -> bytes:  # noqa: ASYNC109
         try:
@@ -143,7 +136,3 @@ async def open_to(place: Place, timeout: float, owed: Owed) -> Line:  # noqa: AS
     if place.line:
         return Line(place, await open_line(place.line, place.settings, timeout), owed)
     return Line(place, await open_socket(place.host, place.port, timeout), owed)
-
-
-def _bytes(request: ModbusPDU) -> bytes:
-    return bytes([request.function_code]) + request.encode()

@@ -6,13 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from pymodbus.pdu import ModbusPDU
-from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
-from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
+from pymodbus.pdu import DecodePDU, ModbusPDU
 
 from gongfu.kernel.i18n import mark
 from gongfu.network.drivers.contract import DeviceUnavailable
-from gongfu.network.drivers.modbus import line, tcp
+from gongfu.network.drivers.modbus import line, tcp, wire
 from gongfu.network.drivers.modbus.address import Table
 from gongfu.network.drivers.modbus.line import Line, Silent
 from gongfu.network.drivers.modbus.owed import Owed
@@ -24,12 +22,10 @@ _PAUSE = 1.0
 """Seconds during which a connection that failed is not tried again."""
 NO_UNIT = (0x0A, 0x0B)
 """Gateway path unavailable; gateway target device failed to respond (V1.1b3 §7)."""
-_REQUESTS = {
-    Table.COIL: ReadCoilsRequest,
-    Table.DISCRETE: ReadDiscreteInputsRequest,
-    Table.HOLDING: ReadHoldingRegistersRequest,
-    Table.INPUT: ReadInputRegistersRequest,
-}
+_FUNCTIONS = {Table.COIL: 0x01, Table.DISCRETE: 0x02, Table.HOLDING: 0x03, Table.INPUT: 0x04}
+_EXCEPTION = 0x80
+"""Added to the function code of an answer that is an exception."""
+_DECODER = DecodePDU(False)
 
 
 class Refused(Exception):
@@ -70,28 +66,36 @@ class Connection:
         timeout: float,  # noqa: ASYNC109
         *,
         urgent: bool = False,
-    ) -> list[int]:
-        """``count`` registers or bits. Raises as :meth:`execute`."""
-        request = _REQUESTS[table](address=offset, count=count, dev_id=unit)
-        answer = await self.execute(request, timeout, urgent=urgent)
-        values = answer.bits[:count] if table.is_bits else answer.registers
-        if len(values) != count:
+    ) -> bytes:
+        """``count`` registers, most significant byte first, or as many bits packed in bytes. Raises as :meth:`ask`."""
+        pdu = wire.read_pdu(_FUNCTIONS[table], offset, count)
+        answer = await self.ask(unit, pdu, timeout, urgent=urgent)
+        data = wire.read_data(pdu, answer)
+        if data is None:
             raise DeviceUnavailable(
                 mark("Unit {unit} at {place} answered {got} values instead of {count}."),
                 unit=unit,
                 place=self.place.name,
-                got=len(values),
+                got=max(0, len(answer) - 2) * 8 if table.is_bits else (len(answer) - 2) // 2,
                 count=count,
             )
-        return list(values)  # a bit is an int, too
+        return data
 
     async def execute(self, request: ModbusPDU, timeout: float, *, urgent: bool = False) -> ModbusPDU:  # noqa: ASYNC109
-        """The answer to ``request``. Raises :class:`Refused`, or :class:`DeviceUnavailable` within ``timeout`` s.
+        """The answer to ``request``. Raises as :meth:`ask`."""
+        pdu = bytes([request.function_code]) + request.encode()
+        answer = _DECODER.decode(await self.ask(request.dev_id, pdu, timeout, urgent=urgent))
+        if answer is None:
+            raise self._silent(request.dev_id, garbled=True)
+        answer.dev_id = request.dev_id
+        return answer
+
+    async def ask(self, unit: int, pdu: bytes, timeout: float, *, urgent: bool = False) -> bytes:  # noqa: ASYNC109
+        """The data unit that answers ``pdu``. Raises :class:`Refused`, or :class:`DeviceUnavailable` in ``timeout`` s.
 
         A unit that has been silent may have to rest for the sake of the others, unless it is ``urgent``.
         """
         clock = asyncio.get_running_loop().time
-        unit = request.dev_id
         async with self._lock:
             rest = 0.0 if urgent else self._patience.rest(unit, clock())
             if rest:
@@ -105,7 +109,7 @@ class Connection:
             opened = await self._connected(timeout)
             started = clock()
             try:
-                answer = await opened.execute(request, timeout)
+                answer = await opened.ask(unit, pdu, timeout)
             except (Silent, OSError) as error:
                 if opened.connected:
                     self._patience.silent(unit, clock() - started, clock())
@@ -116,14 +120,15 @@ class Connection:
                     self.close()  # its answer may still come, and must not meet another request
                 raise
             self._timeouts = 0
-            if not answer.isError():
+            if not answer[0] & _EXCEPTION:
                 self._patience.answered(unit)
                 return answer
-            if answer.exception_code in NO_UNIT:
+            code = answer[1] if len(answer) > 1 else 0
+            if code in NO_UNIT:
                 self._patience.silent(unit, clock() - started, clock())
             else:
                 self._patience.answered(unit)
-            raise Refused(answer.exception_code)
+            raise Refused(code)
 
     @property
     def remembers(self) -> bool:

@@ -17,6 +17,7 @@ from pymodbus.pdu.register_message import (
 from gongfu.kernel.i18n import mark
 from gongfu.network.drivers.contract import (
     DeviceUnavailable,
+    Emitted,
     Identity,
     Point,
     Refusal,
@@ -71,7 +72,7 @@ class ModbusSession:
         """The raw value of each tag, *bad* where it is refused; raises ``BadConfiguration`` for a wrong address."""
         options = msgspec.structs.replace(self._options, time_address="")
 
-        async def read(known: list[TagConfig], addresses: list[Address]) -> Sequence[Sample]:
+        async def read(known: list[TagConfig], addresses: list[Address]) -> Emitted:
             return await Unit(known, options, addresses, self._shared, QuietSink(), urgent=True).read()
 
         return await read_in_order(tags, tag_address, read)
@@ -124,7 +125,7 @@ class ModbusSession:
         else:
             return
         before = await self._shared.read(unit, Table.HOLDING, address.offset, 1, self._options.timeout, urgent=True)
-        await self._write_registers(address.offset, address.encode(value, before=before[0]))
+        await self._write_registers(address.offset, address.encode(value, before=int.from_bytes(before, "big")))
 
     async def _objects(self, group: int) -> dict[int, str]:
         """Texts by object id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -10,8 +11,9 @@ import msgspec
 
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
-from gongfu.network.drivers.contract import BadConfiguration, DeviceUnavailable, Sample, Sink
+from gongfu.network.drivers.contract import BadConfiguration, DeviceUnavailable, Numbers, Sample, Sink
 from gongfu.network.drivers.layout import Field, Layout, layouts
+from gongfu.network.drivers.modbus import wire
 from gongfu.network.drivers.modbus.address import Address
 from gongfu.network.drivers.modbus.options import Options
 from gongfu.network.drivers.modbus.plan import Block, plan, split
@@ -52,9 +54,9 @@ class Unit:
         self._time = 0
         """What ``time_address`` held last, microseconds UTC; 0 without one."""
 
-    async def read(self) -> list[Sample]:
-        """One sample for each tag; none when the device tells times and the time is still that of the last read."""
-        samples: list[Sample] = []
+    async def read(self) -> list[Sample | Numbers]:
+        """A value for each tag; none when the device tells times and the time is still that of the last read."""
+        samples: list[Sample | Numbers] = []
         before = self._time
         for block in list(self._blocks):
             samples += await self._read_block(block)
@@ -64,25 +66,27 @@ class Unit:
             return []
         return [msgspec.structs.replace(sample, time=self._time) for sample in samples]
 
-    async def _read_block(self, block: Block) -> list[Sample]:
+    async def _read_block(self, block: Block) -> list[Sample | Numbers]:
         options = self._options
         try:
-            words = await self._shared.read(
+            data = await self._shared.read(
                 options.unit, block.table, block.offset, block.count, options.timeout, urgent=self._urgent
             )
         except Refused as refusal:
             return await self._refused(block, refusal.code)
         self._answered()
         if len(self._tags) in block.members:  # the one address more is that of the time
-            self._time = self._tell_time(block, words)
+            self._time = self._tell_time(block, _words(block, data))
         reader = self._readers.get(block)
         if reader is None:
             reader = self._readers[block] = _Reader(block, self._addresses, self._tags)
-        samples = reader.numbers(words)
-        samples += [self._sample(block, index, words) for index in reader.others]
+        samples = reader.numbers(data)
+        if reader.others:
+            words = _words(block, data)
+            samples += [self._sample(block, index, words) for index in reader.others]
         return samples
 
-    async def _refused(self, block: Block, code: int) -> list[Sample]:
+    async def _refused(self, block: Block, code: int) -> list[Sample | Numbers]:
         if code in NO_UNIT:
             raise behind_gateway(self._options.unit, self._shared.place.name, code)
         self._answered()
@@ -101,7 +105,7 @@ class Unit:
         if code in _REFUSES_RANGE:
             at = self._blocks.index(block)
             self._blocks[at : at + 1] = singles
-        samples: list[Sample] = []
+        samples: list[Sample | Numbers] = []
         for single in singles:
             samples += await self._read_block(single)
         return samples
@@ -145,15 +149,27 @@ class _Reader:
                 fields[address.order.registers, address.order.number].append(Field(tag.series, start, address.code))
             else:
                 self.others.append(index)
-        self._layouts: list[tuple[struct.Struct, Layout]] = [
-            (struct.Struct(f"{registers}{block.count}H"), layout)
+        self._layouts: list[tuple[bool, Layout]] = [
+            (registers == "<", layout)
             for (registers, number), found in fields.items()
             for layout in layouts(number, found)
         ]
 
-    def numbers(self, words: list[int]) -> list[Sample]:
-        """Samples of all number tags."""
-        return [sample for words_as, layout in self._layouts for sample in layout.samples(words_as.pack(*words))]
+    def numbers(self, data: bytes) -> list[Sample | Numbers]:
+        """The values of all number tags."""
+        if not any(swap for swap, _ in self._layouts):
+            return [layout.numbers(data) for _, layout in self._layouts]
+        swapped = array("H", data)
+        swapped.byteswap()
+        turned = swapped.tobytes()
+        return [layout.numbers(turned if swap else data) for swap, layout in self._layouts]
+
+
+def _words(block: Block, data: bytes) -> list[int]:
+    """The registers in ``data``, or its bits as 0 and 1."""
+    if block.table.is_bits:
+        return wire.bits(data, block.count)
+    return list(struct.unpack(f">{block.count}H", data))
 
 
 def behind_gateway(unit: int, place: str, code: int) -> DeviceUnavailable:

@@ -8,6 +8,7 @@ tells where an answer ends.
 from __future__ import annotations
 
 import binascii
+import struct
 from enum import StrEnum
 
 import msgspec
@@ -19,6 +20,7 @@ _MIRRORED = {0x05: 5, 0x06: 5, 0x0F: 5, 0x10: 5, 0x16: 7}
 """Writes: their answer is the beginning of the request, so long."""
 _SAME_AS_REQUEST = (0x05, 0x06, 0x16)
 _IDENTIFY = 0x2B
+_READ = struct.Struct(">BHH")
 
 
 class Framing(StrEnum):
@@ -64,6 +66,24 @@ def encode(framing: Framing, unit: int, pdu: bytes) -> bytes:
     if framing is Framing.RTU:
         return data + crc(data)
     return b":" + binascii.hexlify(data + bytes([lrc(data)])).upper() + b"\r\n"
+
+
+def read_pdu(function: int, offset: int, count: int) -> bytes:
+    """The data unit that asks for ``count`` registers or bits from ``offset`` on (V1.1b3 §6.1 to §6.4)."""
+    return _READ.pack(function, offset, count)
+
+
+def read_data(request: bytes, answer: bytes) -> bytes | None:
+    """What ``answer`` to a :func:`read_pdu` holds, registers most significant byte first; None when it is none."""
+    count = int.from_bytes(request[3:5], "big")
+    size = 2 * count if request[0] > 0x02 else (count + 7) // 8
+    right = answer[0] == request[0] and len(answer) == size + 2 and answer[1] == size
+    return answer[2:] if right else None
+
+
+def bits(data: bytes, count: int) -> list[int]:
+    """The first ``count`` bits of ``data``, the lowest of each byte first."""
+    return [data[at >> 3] >> (at & 7) & 1 for at in range(count)]
 
 
 def crc(data: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gongfu.kernel.readings import Quality
-from gongfu.network.drivers.contract import Sample, Sink
+from gongfu.network.drivers.contract import Numbers, Sample, Sink
 from gongfu.network.drivers.layout import Field, Layout, layouts
 from gongfu.network.drivers.s7.address import Address
 from gongfu.network.drivers.s7.client import Controller, Refused
@@ -38,14 +38,14 @@ class Reader:
         self._prepared: dict[Block, tuple[list[Layout], list[int]]] = {}
         self._reported: set[int] = set()
 
-    async def read(self) -> list[Sample]:
-        """One sample for each tag."""
-        samples: list[Sample] = []
+    async def read(self) -> list[Sample | Numbers]:
+        """A value for each tag."""
+        samples: list[Sample | Numbers] = []
         for block in list(self._blocks):
             samples += await self._read_block(block)
         return samples
 
-    async def _read_block(self, block: Block) -> list[Sample]:
+    async def _read_block(self, block: Block) -> list[Sample | Numbers]:
         try:
             data = await self._connection.read(block.area, block.block, block.start, block.size)
         except Refused as refusal:
@@ -54,11 +54,11 @@ class Reader:
         if prepared is None:
             prepared = self._prepared[block] = _prepare(block, self._addresses, self._tags)
         numbers, others = prepared
-        samples = [sample for layout in numbers for sample in layout.samples(data)]
+        samples: list[Sample | Numbers] = [layout.numbers(data) for layout in numbers]
         samples += [self._sample(block, index, data) for index in others]
         return samples
 
-    async def _refused(self, block: Block, refusal: Refused) -> list[Sample]:
+    async def _refused(self, block: Block, refusal: Refused) -> list[Sample | Numbers]:
         if len(block.members) == 1:
             return [self._bad(block.members[0], str(refusal))]
         # Somebody in the block is not there: ask one by one, so that the others live.
@@ -66,7 +66,7 @@ class Reader:
         if refusal.code in _REFUSES_RANGE:
             at = self._blocks.index(block)
             self._blocks[at : at + 1] = singles
-        samples: list[Sample] = []
+        samples: list[Sample | Numbers] = []
         for single in singles:
             samples += await self._read_block(single)
         return samples

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from gongfu.kernel.i18n import mark
-from gongfu.network.drivers.contract import Identity, Point, Refusal, Sample
+from gongfu.network.drivers.contract import Emitted, Identity, Point, Refusal, Sample
 from gongfu.network.drivers.reading import QuietSink, read_in_order
 from gongfu.network.drivers.s7.address import Address, tag_address
 from gongfu.network.drivers.s7.client import Block, Controller, Refused
@@ -53,7 +53,7 @@ class S7Session:
     async def read(self, tags: Sequence[TagConfig]) -> Sequence[Sample]:
         """The raw value of each tag, *bad* where it is refused; raises ``BadConfiguration`` for a wrong address."""
 
-        async def read(known: list[TagConfig], addresses: list[Address]) -> Sequence[Sample]:
+        async def read(known: list[TagConfig], addresses: list[Address]) -> Emitted:
             return await Reader(known, self._options, addresses, self._connection, QuietSink()).read()
 
         return await read_in_order(tags, tag_address, read)

@@ -70,6 +70,10 @@ class Catalogue:
         for model in nodeset.models:
             self._offers.setdefault(model.uri, []).append(Offer(model, path))
 
+    def forget(self, uri: str) -> None:
+        """Offer this model no longer."""
+        self._offers.pop(uri, None)
+
     def _look_at(self, path: Path) -> None:
         try:
             head = reading.read_head(path)
@@ -83,6 +87,10 @@ class Catalogue:
     def paths(self) -> list[Path]:
         """Every file that offers something."""
         return sorted({offer.path for offers in self._offers.values() for offer in offers})
+
+    def all_offers(self) -> list[tuple[Model, Path]]:
+        """Every model with its file."""
+        return [(offer.model, offer.path) for offers in self._offers.values() for offer in offers]
 
     def offers(self, uri: str) -> Sequence[Offer]:
         """Files that offer the model, newest first."""

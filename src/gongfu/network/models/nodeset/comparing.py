@@ -26,7 +26,7 @@ _FIELDS = (
 
 def differences(before: NodeSet, after: NodeSet) -> Iterator[Difference]:
     """Everything that differs, nodes in the order of ``before``."""
-    for name in ("namespaces", "server_uris", "extensions", "last_modified"):
+    for name in ("namespaces", "server_uris", "extensions", "last_modified", "further"):
         yield from _difference(None, name, getattr(before, name), getattr(after, name))
     yield from _difference(None, "models", _models(before), _models(after))
     for node in before.nodes.values():

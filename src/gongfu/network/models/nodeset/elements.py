@@ -7,6 +7,7 @@ number of elements are bounded, so that memory is bounded too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import BinaryIO
 from xml.parsers import expat
 
@@ -24,6 +25,8 @@ MOST_IN_A_TAG = 2 * 2**20
 """Bytes of one tag with its attributes: the parser begins a tag again with every piece of it that arrives."""
 _CHUNK = 2**16
 _OWN = NAMESPACE + "}"
+TYPE = "http://www.w3.org/2001/XMLSchema-instance}type"
+"""Attribute whose value is a name of a namespace; read as ``{namespace}local``."""
 
 
 class EnoughRead(Exception):
@@ -31,18 +34,29 @@ class EnoughRead(Exception):
 
 
 class _Open:
-    __slots__ = ("attributes", "children", "name", "text")
+    __slots__ = ("attributes", "children", "name", "tails", "text")
 
     def __init__(self, name: str, attributes: dict[str, str]) -> None:
         self.name = name
         self.attributes = attributes
         self.text: list[str] = []
         self.children: list[Element] = []
+        self.tails: dict[int, list[str]] = {}
+        """What stands behind each child."""
+
+    def add(self, text: str) -> None:
+        if self.children:
+            if not text.isspace() or self.tails:
+                self.tails.setdefault(len(self.children) - 1, []).append(text)
+        else:
+            self.text.append(text)
 
     def closed(self) -> Element:
         text = "".join(self.text)
-        if not text or text.isspace():
-            text = ""
+        for index, tail in self.tails.items():
+            self.children[index] = replace(self.children[index], tail="".join(tail))
+        if self.children and not self.tails and (not text or text.isspace()):
+            text = ""  # it only indents
         attributes = tuple(sorted(self.attributes.items())) if self.attributes else ()
         return Element(self.name, attributes, text, tuple(self.children))
 
@@ -65,6 +79,9 @@ class _Builder:
         self.parser.EndElementHandler = self.end
         self.parser.CharacterDataHandler = self.data
         self.parser.StartDoctypeDeclHandler = self.doctype
+        self.parser.StartNamespaceDeclHandler = self.prefix
+        self.parser.EndNamespaceDeclHandler = self.end_of_prefix
+        self.prefixes: dict[str | None, list[str]] = {}
 
     def refuse(self, reason: str) -> Invalid:
         return Invalid(
@@ -78,6 +95,12 @@ class _Builder:
     def doctype(self, *_about: object) -> None:
         raise self.refuse("a document type declaration is not accepted (it can hold entities)")
 
+    def prefix(self, prefix: str | None, uri: str | None) -> None:
+        self.prefixes.setdefault(prefix, []).append(uri or "")
+
+    def end_of_prefix(self, prefix: str | None) -> None:
+        self.prefixes[prefix].pop()
+
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.elements += 1
         self.happened += 1
@@ -87,10 +110,14 @@ class _Builder:
         depth = len(self.stack)
         if depth >= DEEPEST:
             raise self.refuse(f"elements are nested deeper than {DEEPEST}")
-        name = name[len(_OWN) :] if name.startswith(_OWN) else "{" + name if "}" in name else name
+        name = name[len(_OWN) :] if name.startswith(_OWN) else "{" + name if "}" in name else "{}" + name
+        if TYPE in attributes:  # a name with a prefix, which says nothing elsewhere
+            prefix, colon, local = attributes[TYPE].strip().rpartition(":")
+            known = self.prefixes.get(prefix if colon else None)
+            attributes[TYPE] = f"{{{known[-1]}}}{local}" if known else attributes[TYPE]
         if depth == 0:
             if name != "UANodeSet":
-                raise self.refuse(f"the root is {name[:80]}, not the UANodeSet of {NAMESPACE}")
+                raise self.refuse(f"the root is {name.removeprefix('{}')[:80]}, not the UANodeSet of {NAMESPACE}")
         elif depth == 1:
             self.line, self.in_this = self.parser.CurrentLineNumber, 1
         opened = _Open(name, attributes)
@@ -109,7 +136,7 @@ class _Builder:
     def data(self, text: str) -> None:
         self.happened += 1
         if len(self.stack) > 1:
-            self.stack[-1].text.append(text)
+            self.stack[-1].add(text)
 
 
 def parse(file: str, source: BinaryIO, receive: Callable[[Element, int], None]) -> tuple[tuple[str, str], ...]:

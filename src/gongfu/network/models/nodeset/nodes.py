@@ -58,14 +58,17 @@ class Reference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """A piece of XML whose meaning depends on a data type: a value, an extension. Blank text counts as none."""
+    """A piece of XML whose meaning depends on a data type: a value, an extension. Blanks that indent count as none."""
 
     name: str
     """Local name after its namespace in braces, none for the namespace of NodeSets: ``{http://…}ListOfInt32``."""
     attributes: tuple[tuple[str, str], ...] = ()
     """Sorted."""
     text: str = ""
+    """Up to the first child."""
     children: tuple[Element, ...] = ()
+    tail: str = ""
+    """What follows it inside its parent, where that mixes text and elements."""
 
     @property
     def local(self) -> str:
@@ -94,6 +97,8 @@ class Field(NamedTuple):
     descriptions: tuple[LocalText, ...] = ()
     further: tuple[tuple[str, str], ...] = ()
     """Other attributes as they stand, sorted: IsOptional, AllowSubTypes, ArrayDimensions, MaxStringLength, …"""
+    extras: tuple[Element, ...] = ()
+    """Other elements: the definition of an inner structure, as the first versions of the schema had it."""
 
 
 class Definition(NamedTuple):
@@ -104,6 +109,7 @@ class Definition(NamedTuple):
     is_union: bool = False
     is_option_set: bool = False
     further: tuple[tuple[str, str], ...] = ()
+    extras: tuple[Element, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +160,8 @@ class Requirement(NamedTuple):
     uri: str
     version: str = ""
     published: str = ""
+    further: tuple[tuple[str, str], ...] = ()
+    """Other attributes, sorted: XmlSchemaUri, ModelVersion."""
 
 
 class Model(NamedTuple):
@@ -182,6 +190,8 @@ class NodeSet:
     server_uris: tuple[str, ...] = ()
     extensions: tuple[Element, ...] = ()
     last_modified: str = ""
+    further: tuple[tuple[str, str], ...] = ()
+    """Other attributes of the file, sorted: Version, as the first versions of the schema had it."""
     warnings: tuple[str, ...] = ()
     """What is against the specification and could be understood nevertheless."""
 
@@ -193,7 +203,14 @@ def node_id(text: str, namespaces: tuple[str, ...]) -> NodeId:
     """The node that ``text`` names (OPC 10000-6 §5.3.1.10); raises :class:`ValueError` saying what is wrong."""
     rest, uri = text.strip(), namespaces[0]
     if rest.startswith("svr="):
-        rest = rest.partition(";")[2]
+        number, _, rest = rest[4:].partition(";")
+        if not (number.isascii() and number.isdigit()):
+            raise ValueError(f"{text[:80]!r} is no NodeId")
+        there = node_id(rest, namespaces)
+        # A node of another server is none of ours, whatever it is called.
+        return (
+            there if int(number[:9]) == 0 else NodeId(f"svr={int(number[:9])};nsu={there.namespace}", there.identifier)
+        )
     if rest.startswith("nsu="):
         uri, _, rest = rest[4:].partition(";")
     elif rest.startswith("ns="):
@@ -215,6 +232,8 @@ def node_id(text: str, namespaces: tuple[str, ...]) -> NodeId:
 
 def node_id_text(node: NodeId, namespaces: dict[str, int]) -> str:
     """As a file with those namespaces writes it."""
+    if node.namespace.startswith("svr="):
+        return f"{node.namespace};{node.identifier}"
     index = namespaces.get(node.namespace)
     if index is None:
         return f"nsu={node.namespace};{node.identifier}"

@@ -73,7 +73,8 @@ def parse(file: str, source: BinaryIO, *, head: bool = False) -> NodeSet:
         aliases=tuple(reader.aliases.items()),
         server_uris=reader.server_uris,
         extensions=reader.extensions,
-        last_modified=attributes.get("LastModified", ""),
+        last_modified=attributes.pop("LastModified", ""),
+        further=tuple((name, text) for name, text in sorted(attributes.items()) if "}" not in name),
         warnings=tuple(reader.warnings),
     )
 
@@ -144,7 +145,7 @@ class _Reader:
         if not all(uris):
             self._refuse("a namespace URI is empty")
         if len(set(uris)) < len(uris):
-            self._refuse("a namespace URI is declared twice")
+            self.warnings.append("a namespace URI is declared twice")
         # Index 0 is never listed; some tools list it all the same, and count from it.
         self.namespaces = uris if uris[:1] == (BASE,) else (BASE, *uris)
 
@@ -163,10 +164,12 @@ class _Reader:
         extras = []
         for child in element.children:
             if child.local == "RequiredModel":
-                needed = child.attribute("ModelUri")
+                stated = dict(child.attributes)
+                needed = stated.pop("ModelUri", "")
                 if not needed:
                     self._refuse(f"a model that {uri} requires has no ModelUri")
-                required.append(Requirement(needed, child.attribute("Version"), child.attribute("PublicationDate")))
+                version, published = stated.pop("Version", ""), stated.pop("PublicationDate", "")
+                required.append(Requirement(needed, version, published, tuple(sorted(stated.items()))))
             else:
                 extras.append(child)
         return Model(
@@ -200,6 +203,8 @@ class _Reader:
 
     def _id(self, text: str) -> NodeId:
         known = self._known.get(text)
+        if known is None and "=" not in text and (text.strip() in self.aliases or text.strip() in ALIASES):
+            return self._named(text)
         if known is None:
             try:
                 known = self._known[text] = node_id(text, self.namespaces)
@@ -248,6 +253,10 @@ class _Reader:
                 references = tuple(self._reference(reference) for reference in child.children)
             elif name == "Value":
                 value = child.children[0] if child.children else None
+                if len(child.children) > 1 or (not child.children and child.text.strip()):
+                    self.warnings.append(f"{self._node}: its value is not one element")
+                    value = None
+                    extras.append(child)
             elif name == "Definition":
                 definition = self._definition(child)
             elif name == "Category":
@@ -272,7 +281,7 @@ class _Reader:
             parent=self._id(parent) if parent else None,
             data_type=self._named(data_type) if data_type else None,
             value_rank=self._integer(attributes.get("ValueRank", "-1"), "ValueRank"),
-            is_abstract=attributes.get("IsAbstract", "").strip().lower() in ("true", "1"),
+            is_abstract=_is_set(attributes.get("IsAbstract", "")),
             method_declaration=self._id(method) if method else None,
             definition=definition,
             value=value,
@@ -298,9 +307,10 @@ class _Reader:
         return Definition(
             name=attributes.pop("Name", ""),
             fields=tuple(self._field(child) for child in element.children if child.local == "Field"),
-            is_union=attributes.pop("IsUnion", "") in ("true", "1"),
-            is_option_set=attributes.pop("IsOptionSet", "") in ("true", "1"),
+            is_union=_is_set(attributes.pop("IsUnion", "")),
+            is_option_set=_is_set(attributes.pop("IsOptionSet", "")),
             further=tuple(sorted(attributes.items())),
+            extras=tuple(child for child in element.children if child.local != "Field"),
         )
 
     def _field(self, element: Element) -> Field:
@@ -316,7 +326,12 @@ class _Reader:
             names=tuple(_text(child) for child in element.children if child.name == "DisplayName"),
             descriptions=tuple(_text(child) for child in element.children if child.name == "Description"),
             further=tuple((name, text) for name, text in element.attributes if name not in _FIELD_TAKEN),
+            extras=tuple(child for child in element.children if child.name not in ("DisplayName", "Description")),
         )
+
+
+def _is_set(text: str) -> bool:
+    return text.strip().lower() in ("true", "1")
 
 
 def _text(element: Element) -> LocalText:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from io import StringIO
 
-from gongfu.network.models.nodeset.elements import NAMESPACE
+from gongfu.network.models.nodeset.elements import NAMESPACE, TYPE
 from gongfu.network.models.nodeset.nodes import (
     BrowseName,
     Definition,
@@ -40,7 +40,8 @@ def write(nodeset: NodeSet) -> bytes:
 class _Writer:
     def __init__(self, nodeset: NodeSet) -> None:
         self.nodeset = nodeset
-        self.indexes = {uri: index for index, uri in enumerate(nodeset.namespaces)}
+        # Of a namespace that is declared twice the first index.
+        self.indexes = {uri: index for index, uri in reversed(list(enumerate(nodeset.namespaces)))}
         self.aliases: dict[NodeId, str] = {}
         for name, node in nodeset.aliases:
             self.aliases.setdefault(node, name)
@@ -49,6 +50,7 @@ class _Writer:
     def document(self) -> str:
         modified = [("LastModified", self.nodeset.last_modified)] if self.nodeset.last_modified else []
         self.out.write('<?xml version="1.0" encoding="utf-8"?>\n<UANodeSet' + _attributes(modified))
+        self.out.write(_attributes(self.nodeset.further))
         self.out.write(f' xmlns="{NAMESPACE}"')
         for uri, prefix in _PREFIXES.items():
             if prefix != "xml":
@@ -84,7 +86,8 @@ class _Writer:
             self._element(extra, NAMESPACE, "    ")
         for needed in model.requires:
             pairs = [("ModelUri", needed.uri), ("Version", needed.version), ("PublicationDate", needed.published)]
-            self.out.write(f"    <RequiredModel{_attributes([pair for pair in pairs if pair[1]])}/>\n")
+            given = _attributes([pair for pair in pairs if pair[1]]) + _attributes(needed.further)
+            self.out.write(f"    <RequiredModel{given}/>\n")
         self.out.write("  </Model>\n")
 
     def _node(self, node: Node) -> None:
@@ -130,6 +133,8 @@ class _Writer:
         flags = [("IsUnion", definition.is_union), ("IsOptionSet", definition.is_option_set)]
         given = [("Name", definition.name), *((name, "true") for name, is_set in flags if is_set)]
         self.out.write(f"  <Definition{_attributes(given)}{_attributes(definition.further)}>\n")
+        for extra in definition.extras:
+            self._element(extra, NAMESPACE, "    ")
         for field in definition.fields:
             pairs = [("Name", field.name)]
             if field.data_type is not None:
@@ -141,6 +146,8 @@ class _Writer:
             self.out.write(f"    <Field{_attributes(pairs)}{_attributes(field.further)}>\n")
             self._texts("DisplayName", field.names)
             self._texts("Description", field.descriptions)
+            for extra in field.extras:
+                self._element(extra, NAMESPACE, "      ")
             self.out.write("    </Field>\n")
         self.out.write("  </Definition>\n")
 
@@ -149,23 +156,25 @@ class _Writer:
             locale = [("Locale", text.locale)] if text.locale else []
             self.out.write(f"  <{name}{_attributes(locale)}>{_escaped(text.text)}</{name}>\n")
 
-    def _element(self, element: Element, inside: str, indent: str) -> None:
-        """``inside`` is the default namespace where it is written."""
+    def _element(self, element: Element, inside: str, indent: str, *, mixed: bool = False) -> None:
+        """``inside`` is the default namespace where it is written; no blanks are added where text is ``mixed`` in."""
         namespace, _, local = (
             element.name[1:].rpartition("}") if element.name[:1] == "{" else (NAMESPACE, "", element.name)
         )
-        opening = local if namespace == inside else f'{local} xmlns="{namespace}"'
-        further = "".join(_foreign(name, value) for name, value in element.attributes)
-        self.out.write(f"{indent}<{opening}{further}")
+        opening = local if namespace == inside else f'{local} xmlns="{_quoted(namespace)}"'
+        further = "".join(_foreign(name, value, at) for at, (name, value) in enumerate(element.attributes))
+        end = _escaped(element.tail) + ("" if mixed else "\n")
+        self.out.write(f"{'' if mixed else indent}<{opening}{further}")
         if not element.text and not element.children:
-            self.out.write("/>\n")
+            self.out.write("/>" + end)
             return
+        within = bool(element.children) and bool(element.text or any(child.tail for child in element.children))
         self.out.write(">" + _escaped(element.text))
-        if element.children:
-            self.out.write("\n" if not element.text else "")
-            for child in element.children:
-                self._element(child, namespace, "" if element.text else indent + "  ")
-        self.out.write(f"</{local}>\n")
+        if element.children and not within:
+            self.out.write("\n")
+        for child in element.children:
+            self._element(child, namespace, indent + "  ", mixed=within)
+        self.out.write(f"{'' if within or not element.children else indent}</{local}>" + end)
 
     def _id(self, node: NodeId) -> str:
         return node_id_text(node, self.indexes)
@@ -180,19 +189,30 @@ class _Writer:
         return f"{index}:{name.name}" if index or (colon and first.isdigit()) else name.name
 
 
-def _foreign(name: str, value: str) -> str:
-    """An attribute that may belong to a namespace."""
+def _foreign(name: str, value: str, at: int) -> str:
+    """An attribute that may belong to a namespace; the ``at``-th of its element."""
     namespace, brace, local = name.rpartition("}")
     if not brace:
         return _attributes([(name, value)])
+    declared = ""
+    if name == TYPE and value[:1] == "{":
+        of, _, kind = value[1:].rpartition("}")
+        prefix = _PREFIXES.get(of)
+        if prefix is None and of:
+            prefix, declared = f"t{at}", f' xmlns:t{at}="{_quoted(of)}"'
+        value = f"{prefix}:{kind}" if prefix else kind
     prefix = _PREFIXES.get(namespace)
-    if prefix is not None:
-        return _attributes([(f"{prefix}:{local}", value)])
-    return f' xmlns:x="{_ATTRIBUTE_CHARACTERS.sub(_in_attribute, namespace)}"' + _attributes([(f"x:{local}", value)])
+    if prefix is None:
+        prefix, declared = f"x{at}", f'{declared} xmlns:x{at}="{_quoted(namespace)}"'
+    return declared + _attributes([(f"{prefix}:{local}", value)])
 
 
 def _attributes(pairs: Attributes) -> str:
-    return "".join(f' {name}="{_ATTRIBUTE_CHARACTERS.sub(_in_attribute, value)}"' for name, value in pairs)
+    return "".join(f' {name}="{_quoted(value)}"' for name, value in pairs)
+
+
+def _quoted(text: str) -> str:
+    return _ATTRIBUTE_CHARACTERS.sub(_in_attribute, text)
 
 
 def _escaped(text: str) -> str:
