@@ -20,7 +20,7 @@ from gongfu.network.gateway.asking import Browse, Browsed, Failed, Reached, Read
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
 from gongfu.network.models import library
 from gongfu.network.retrofit.recipes import is_derived
-from gongfu.platform.devices import applying, desk, prefilling, rows, services, setup_form, versions
+from gongfu.platform.devices import applying, desk, gateways, prefilling, rows, services, setup_form, versions
 from gongfu.platform.devices.applying import What, WrongDocument
 from gongfu.platform.devices.document import MOST_TAGS, TagDocument, model_of
 from gongfu.platform.devices.models import Device, Place
@@ -246,6 +246,7 @@ def _page(request: HttpRequest, setup: Setup, problem: str = "", *, status: int 
         "types": [(type_id, name) for name, type_id in types],
         "owners": [] if setup.device else setup_form.owners(request),
         "places": places,
+        "gateways": gateways.choices(setup.organisation, setup.texts["gateway"]),
         "rows": setup.rows,
         "kinds": rows.KINDS,
         "most": min(rows.MOST_ROWS, MOST_TAGS),
