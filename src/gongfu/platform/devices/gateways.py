@@ -12,6 +12,7 @@ from gongfu.kernel.accounts.models import Organisation
 from gongfu.kernel.errors import NotFound
 from gongfu.kernel.i18n import mark, translate
 from gongfu.kernel.settings import settings
+from gongfu.network.gateway import tickets
 
 
 class Registry(Protocol):
@@ -23,6 +24,10 @@ class Registry(Protocol):
 
     def owner(self, gateway: str) -> int | None:
         """The key of the organisation that alone may use ``gateway``; None when nobody claims it."""
+        ...
+
+    def signing(self, gateway: str) -> bytes | None:
+        """With what write tickets for ``gateway`` are signed; None when nobody claims it."""
         ...
 
 
@@ -57,6 +62,12 @@ def check(organisation: Organisation, gateway: str) -> None:
             remedy=mark("Choose this node, or one of the organisation's edge nodes."),
             gateway=gateway,
         )
+
+
+def signing(gateway: str) -> bytes:
+    """The secret that signs what may be written to devices of ``gateway``: each edge node has one of its own."""
+    found = [key for registry in _registries if (key := registry.signing(gateway)) is not None]
+    return found[0] if found else tickets.key(settings().home)
 
 
 Check = Callable[[Organisation, str], None]
