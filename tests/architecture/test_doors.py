@@ -66,10 +66,11 @@ DOORS = {
     "identity.filing": {"services"},
     "identity.escrow": {"services", "archive", "copying", "recovery"},
     "identity.mirror": {"follower", "leader", "reporting", "wire"},
-    "platform.commands": {"services"},
+    "platform.commands": {"services", "models", "planning", "rules"},
+    "platform.edges": {"services", "linking"},
     "platform.northbound": {"services", "linking"},
     "platform.devices": {
-        *("applying", "desk", "document", "exchange", "prefilling", "services", "models", "sync", "versions"),
+        *("applying", "desk", "document", "exchange", "gateways", "prefilling", "services", "models", "sync", "versions"),
     },
     "platform.discovery": {"services"},
     "platform.modelling": {"services", "models", "observing"},

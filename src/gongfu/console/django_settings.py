@@ -75,6 +75,7 @@ GONGFU_APPS = [
     "gongfu.platform.discovery",
     "gongfu.platform.commands",
     "gongfu.platform.northbound",
+    "gongfu.platform.edges",
     "gongfu.platform.modelling",
     "gongfu.data.telemetry",
     "gongfu.data.retrofit",

@@ -34,6 +34,7 @@ MODULES = (
     "gongfu.platform.discovery",
     "gongfu.platform.commands",
     "gongfu.platform.northbound",
+    "gongfu.platform.edges",
     "gongfu.platform.modelling",
     "gongfu.data.telemetry",
     "gongfu.data.retrofit",

@@ -38,9 +38,7 @@ def plan(setpoint: Setpoint, text: str) -> Plan:
         )
     value = rules.parse_value(tag.kind, text)
     rules.check(value, bounds, None)
-    ends = sorted(
-        float(rules.raw(end, tag.scale, tag.offset)) for end in (bounds.low, bounds.high) if end is not None
-    )
+    ends = sorted(float(rules.raw(end, tag.scale, tag.offset)) for end in (bounds.low, bounds.high) if end is not None)
     both = len(ends) == 2 and tag.kind == "number"
     return Plan(
         device=setpoint.device_id,

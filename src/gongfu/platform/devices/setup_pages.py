@@ -39,12 +39,15 @@ def new_page(request: HttpRequest) -> HttpResponse:
     known = prefilling.find(accounts.user_of(request), request.GET.get("from", ""))
     if known is not None:
         return _page(request, setup_form.prefilled(request, known))
-    driver = request.GET.get("driver", "")
+    driver, gateway = request.GET.get("driver", ""), request.GET.get("gateway", "")[:64]
     if driver not in drivers.names():
         cards = [drivers.manifest(name) for name in drivers.names()]
         cards.sort(key=lambda manifest: manifest.protocol.casefold())
-        return render(request, "devices/protocols.html", {"cards": cards})
-    return _page(request, setup_form.blank(request, driver))
+        return render(request, "devices/protocols.html", {"cards": cards, "gateway": gateway})
+    setup = setup_form.blank(request, driver)
+    if gateway in dict(gateways.choices(setup.organisation)):
+        setup.texts["gateway"] = gateway
+    return _page(request, setup)
 
 
 @require_http_methods(["GET", "POST"])

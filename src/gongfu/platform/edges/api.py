@@ -1,4 +1,4 @@
-"""Edge nodes for programs: joining, the wheel, orders. The rest is the kernel's generic API."""
+"""Edge nodes for programs: invitations, orders, the wheel. The rest is the kernel's generic API."""
 
 from __future__ import annotations
 
@@ -7,27 +7,23 @@ import binascii
 import datetime as dt
 from typing import Annotated, Literal
 
-import msgspec
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest
 from ninja import Body, Router
 from pydantic import BaseModel, Field
 
 from gongfu.kernel.accounts import services as accounts
-from gongfu.kernel.audit.middleware import address
-from gongfu.kernel.errors import Forbidden, Invalid, NotFound
+from gongfu.kernel.accounts.permissions import can_edit
+from gongfu.kernel.errors import Forbidden, NotFound
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.pages.api import FAILURES
 from gongfu.kernel.pages.schemas import Wire
-from gongfu.kernel.accounts.permissions import can_edit
 from gongfu.kernel.settings import settings
-from gongfu.network.edge.contract import ForwardOrder, JoinRequest
+from gongfu.network.edge.contract import ForwardOrder
 from gongfu.platform.edges import joining, ordering, rules, services, wheels
 from gongfu.platform.edges.models import EdgeOrder
 
 router = Router()
 Pk = Annotated[int, Field(ge=1, lt=2**63)]
-_requests = msgspec.json.Decoder(JoinRequest)
-_MOST = 4096
 
 
 class Invitation(BaseModel):
@@ -72,26 +68,7 @@ class OrderOut(BaseModel):
     state: str
 
 
-@router.post("/edges/join", auth=None, response={200: None} | FAILURES, operation_id="edges_join")
-def join(request: HttpRequest) -> HttpResponse:
-    """Between machines: become the edge node that the one-time token in the body names."""
-    if len(request.body) > _MOST:
-        raise Invalid(mark("The request cannot be read."))
-    try:
-        asked = _requests.decode(request.body)
-    except msgspec.DecodeError as error:
-        raise Invalid(mark("The request cannot be read: {reason}."), reason=str(error)[:200]) from error
-    host = request.get_host()
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    answer = joining.join(asked, address(request), name)
-    response = HttpResponse(msgspec.json.encode(answer), content_type="application/json")
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-@router.get(
-    "/edges/wheel/{sha256}/{name}", auth=None, response={200: None} | FAILURES, operation_id="edges_wheel"
-)
+@router.get("/edges/wheel/{sha256}/{name}", auth=None, response={200: None} | FAILURES, operation_id="edges_wheel")
 def wheel(request: HttpRequest, sha256: str, name: str) -> FileResponse:
     """Between machines: this node's program, for edge nodes that have joined (HTTP Basic, the bus's credentials)."""
     if not services.is_wheel_reader(*_basic(request)):

@@ -13,6 +13,7 @@ class EdgesConfig(AppConfig):
     def ready(self) -> None:
         """Devices can be given to edge nodes, and the bus lets those in that have joined."""
         from gongfu.platform.devices import gateways  # noqa: PLC0415
-        from gongfu.platform.edges import assigning  # noqa: PLC0415 (models are ready only now)
+        from gongfu.platform.edges import assigning, joining, models  # noqa: PLC0415 (models are ready only now)
 
         gateways.use(assigning.Edges())
+        models.revoked.connect(joining.on_revoked, sender=models.Edge, dispatch_uid="edges revoked")

@@ -20,7 +20,7 @@ from gongfu.kernel.errors import Conflict
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.settings import settings
 from gongfu.network.edge.contract import JoinAnswer, JoinRequest, Leaf
-from gongfu.platform.edges import rules
+from gongfu.platform.edges import reporting, rules
 from gongfu.platform.edges.assigning import ticket_key
 from gongfu.platform.edges.errors import JoinRefused, TooManyJoins
 from gongfu.platform.edges.models import Edge, Happening, JoinToken
@@ -120,6 +120,13 @@ def _take_up(asked: JoinRequest, address: str, host: str) -> JoinAnswer:
         timezone=node.timezone,
         time=time.time_ns() // 1000,
     )
+
+
+def on_revoked(sender: object, edge: Edge, **_: object) -> None:
+    """Lock it out once this transaction commits; what it reads cannot be seen from here any more."""
+    del sender
+    reporting.lose_devices(edge, timezone.now())
+    admit()
 
 
 def admit() -> None:

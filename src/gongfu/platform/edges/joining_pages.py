@@ -5,21 +5,30 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 
+import msgspec
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.accounts.permissions import can_edit
-from gongfu.kernel.errors import Forbidden, GongfuError
+from gongfu.kernel.audit.middleware import address
+from gongfu.kernel.errors import Forbidden, GongfuError, Invalid
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.settings import settings
+from gongfu.network.edge.contract import JoinRequest
 from gongfu.platform.edges import joining, rules, services
 from gongfu.platform.edges.models import Edge
+
+_requests = msgspec.json.Decoder(JoinRequest)
+_MOST = 4096
+"""Octets of a request to join."""
 
 
 @never_cache
@@ -48,6 +57,24 @@ def joining_part(request: HttpRequest, pk: int) -> HttpResponse:
     """Whether it has joined; asked again every two seconds."""
     edge = _edge(accounts.user_of(request), pk)
     return render(request, "edges/_joining.html", {"edge": edge} | _standing(edge))
+
+
+@csrf_exempt
+@login_not_required
+@never_cache
+@require_POST
+def knock(request: HttpRequest) -> HttpResponse:
+    """Where a machine takes up its invitation; the one-time token in the body is the proof of who calls."""
+    if len(request.body) > _MOST:
+        raise Invalid(mark("The request cannot be read: it is too long."))
+    try:
+        asked = _requests.decode(request.body)
+    except msgspec.DecodeError as error:
+        raise Invalid(mark("The request cannot be read: {reason}."), reason=str(error)[:200]) from error
+    answer = joining.join(asked, address(request), _host(request))
+    response = HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _edge(user: User, pk: int) -> Edge:

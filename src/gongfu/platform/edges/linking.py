@@ -18,7 +18,7 @@ from nats.js.errors import NoKeysError
 
 from gongfu.kernel import bus
 from gongfu.kernel.errors import GongfuError
-from gongfu.network.edge import contract
+from gongfu.network.edge import admitting, contract
 from gongfu.network.edge.contract import EdgeRules, EdgeState
 from gongfu.platform.edges import joining, reporting, ruling
 from gongfu.platform.edges.models import Edge
@@ -68,14 +68,16 @@ async def _forever(stopping: asyncio.Event, work: Callable[[], Awaitable[None]])
             continue
 
 
-def wanted() -> tuple[dict[str, EdgeRules], set[str]]:
-    """The rules of every edge node that has any, or had, by its code; and the codes of all."""
+def wanted() -> tuple[dict[str, EdgeRules], set[str], set[str]]:
+    """The rules of every edge node that has any, or had, by its code; the codes of those let in, and of all."""
     found: dict[str, EdgeRules] = {}
+    admitted: set[str] = set()
     for edge in Edge.objects.filter(admitted=True).select_related("organisation"):
+        admitted.add(edge.code)
         rules = ruling.renew(edge)
         if rules is not None:
             found[edge.code] = rules
-    return found, set(Edge.objects.values_list("code", flat=True))
+    return found, admitted, set(Edge.objects.values_list("code", flat=True))
 
 
 class _Desk:
@@ -86,11 +88,12 @@ class _Desk:
         self._told: dict[str, str] = {}
         """Code → signature of the rules that lie on the bus."""
         self._known: set[str] | None = None
+        self._admitted: set[str] = set()
         self._hearing_since: float | None = None
 
     async def tell(self) -> None:
         """Put the rules that changed on the bus; take away what belongs to nobody."""
-        rules, codes = await _records(wanted)
+        rules, admitted, codes = await _records(wanted)
         store = await self._js.key_value(bus.DESIRED)
         for code, one in rules.items():
             if self._told.get(code) != one.signature:
@@ -102,6 +105,11 @@ class _Desk:
         if codes != self._known:
             await self._clean(codes)
             self._known = codes
+        for code in admitted - self._admitted:
+            await admitting.admit(self._js, code)
+        for code in self._admitted - admitted:
+            await admitting.dismiss(self._js, code)
+        self._admitted = admitted
 
     async def _clean(self, codes: set[str]) -> None:
         store = await self._js.key_value(bus.EDGES)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from django.core.validators import RegexValidator
 from django.db import models
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +19,9 @@ from gongfu.platform.devices.models import Place
 from gongfu.platform.edges import rules
 from gongfu.platform.edges.rule_models import EdgeRule as EdgeRule  # Django finds models here
 from gongfu.platform.edges.workflow import EdgeLife
+
+revoked = Signal()
+"""The credentials of ``edge`` are worthless, in a transaction that is not committed yet."""
 
 
 class Edge(EdgeLife, OwnedModel):
@@ -112,10 +116,16 @@ class Edge(EdgeLife, OwnedModel):
         """What is wrong with it, in the reader's language."""
         return [unpacked(text, get_language()) for text in [self.rules_problem, *self.errors] if text]
 
+    @property
+    def upgrade_told(self) -> str:
+        """Which version is tried, or why it failed, in the reader's language."""
+        return unpacked(self.upgrade_detail, get_language())
+
     def revoke(self) -> None:
         """As :class:`EdgeLife` says; an open invitation goes as well."""
         self.admitted = False
         self.tokens.filter(used_at=None).delete()
+        revoked.send(Edge, edge=self)
 
 
 class JoinToken(OwnedModel):

@@ -71,7 +71,9 @@ def forget(code: str) -> None:
         desk.request(contract.orders_subject(code), _encoder.encode(Forget(edge=code)), _FAREWELL)
 
 
-def _give(user: User, edge: Edge, order: Logs | Restart | Forward | Install, detail: str) -> tuple[EdgeOrder, OrderAnswer]:
+def _give(
+    user: User, edge: Edge, order: Logs | Restart | Forward | Install, detail: str
+) -> tuple[EdgeOrder, OrderAnswer]:
     """Ask ``edge``; raises :class:`Refused`, :class:`Unavailable`, :class:`Forbidden`. Kept and audited either way."""
     if not can_edit.test(user, edge):
         raise Forbidden(

@@ -14,9 +14,10 @@ from django.utils.translation import ngettext
 
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
-from gongfu.kernel.accounts.permissions import can_edit, nobody
+from gongfu.kernel.accounts.permissions import nobody
 from gongfu.kernel.pages.resource import Column, Permissions, Resource, Section, Tab
-from gongfu.platform.edges import order_pages, joining_pages, rule_pages, ruling, services, tabs_of_edge
+from gongfu.network.edge.contract import JOIN_PATH
+from gongfu.platform.edges import joining_pages, order_pages, rule_pages, ruling, services, tabs_of_edge
 from gongfu.platform.edges.models import Edge, EdgeOrder, EdgeRule
 
 _SHAPES = {"waiting": "starting", "online": "online", "offline": "offline", "suspended": "stopped"}
@@ -40,7 +41,9 @@ def _devices(edge: Edge) -> str:
 
 def _lead(request: HttpRequest) -> str:
     found = services.overview(accounts.user_of(request))
-    return ngettext("%(online)d of %(total)d edge node online", "%(online)d of %(total)d edge nodes online", found.total) % {
+    return ngettext(
+        "%(online)d of %(total)d edge node online", "%(online)d of %(total)d edge nodes online", found.total
+    ) % {
         "online": found.online,
         "total": found.total,
     }
@@ -147,7 +150,18 @@ RULES: Resource[EdgeRule] = Resource(
     save=_save_rule,
     summary="edges/rule_summary.html",
     detail=[
-        *("name", "edge", "organisation", "state", "number", "in_force_number", "tag", "comparison", "limit", "deadband"),
+        *(
+            "name",
+            "edge",
+            "organisation",
+            "state",
+            "number",
+            "in_force_number",
+            "tag",
+            "comparison",
+            "limit",
+            "deadband",
+        ),
         *("seconds", "text", "setpoint", "value", "value_after", "pause", "proposed_by", "agreed_by", "agreed_at"),
         "problem",
     ],
@@ -183,6 +197,7 @@ ORDERS: Resource[EdgeOrder] = Resource(
 RESOURCES: Sequence[Resource[models.Model]] = (EDGES, RULES, ORDERS)  # type: ignore[assignment]
 
 urlpatterns = [
+    path(JOIN_PATH.lstrip("/"), joining_pages.knock, name="platform-edges-knock"),
     path("platform/edges/<int:pk>/join", joining_pages.join_page, name="platform-edges-join"),
     path("platform/edges/<int:pk>/joining", joining_pages.joining_part, name="platform-edges-joining"),
     path("platform/edges/<int:pk>/assign", order_pages.assign_page, name="platform-edges-assign"),

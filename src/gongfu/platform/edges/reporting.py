@@ -128,11 +128,9 @@ def lose_devices(edge: Edge, now: dt.datetime) -> None:
             edge=edge.name,
         )
     )
-    Device.objects.filter(
-        gateway=edge.code, organisation=edge.organisation_id, life=Device.Life.IN_SERVICE
-    ).exclude(connection=Device.Connection.REFUSED).update(
-        connection=Device.Connection.OFFLINE, connection_since=now, problem=problem
-    )
+    Device.objects.filter(gateway=edge.code, organisation=edge.organisation_id, life=Device.Life.IN_SERVICE).exclude(
+        connection=Device.Connection.REFUSED
+    ).update(connection=Device.Connection.OFFLINE, connection_since=now, problem=problem)
 
 
 def _moment(microseconds: int) -> dt.datetime | None:

@@ -14,21 +14,11 @@ from gongfu.network.edge import contract
 from gongfu.network.edge.contract import Comparison, Condition, EdgeRules, EventAction, Rule, WriteAction
 from gongfu.platform.commands import planning
 from gongfu.platform.commands.models import Setpoint
-from gongfu.platform.commands.rules import Interlock
 from gongfu.platform.devices.models import Device, Tag
 from gongfu.platform.edges.assigning import ticket_key
 from gongfu.platform.edges.models import Edge, EdgeRule
 
 MOST_RULES = 200
-_HOW = {
-    "=": Comparison.EQUAL,
-    "!=": Comparison.NOT_EQUAL,
-    "<": Comparison.BELOW,
-    ">": Comparison.ABOVE,
-    "<=": Comparison.AT_MOST,
-    ">=": Comparison.AT_LEAST,
-}
-_WORDS = {"true": 1.0, "on": 1.0, "yes": 1.0, "是": 1.0, "开": 1.0, "false": 0.0, "off": 0.0, "no": 0.0, "否": 0.0, "关": 0.0}
 _encoder = msgspec.json.Encoder()
 Action = WriteAction | EventAction
 
@@ -118,29 +108,9 @@ def _require_here(edge: Edge, device: Device) -> None:
 
 def _write(setpoint: Setpoint, text: str) -> WriteAction:
     plan = planning.plan(setpoint, text)
-    return WriteAction(
-        device=plan.device,
-        tag=plan.tag,
-        address=plan.address,
-        value=plan.value,
-        low=plan.low,
-        high=plan.high,
-        only_while=[_condition(plan.device, interlock) for interlock in plan.interlocks],
-    )
-
-
-def _condition(device: int, interlock: Interlock) -> Condition:
-    limit = _WORDS.get(interlock.wanted.lower())
-    if limit is None:
-        try:
-            limit = float(interlock.wanted)
-        except ValueError:
-            raise Conflict(
-                mark("{condition} compares texts, which an edge node cannot see to."),
-                remedy=mark("Choose another set-point, or write the interlock over a number."),
-                condition=interlock,
-            ) from None
-    return Condition(device=device, tag=interlock.tag, comparison=_HOW[interlock.operator], limit=limit)
+    if plan.address or plan.interlocks:
+        raise Conflict(mark("{setpoint} cannot be set by a rule yet."), setpoint=setpoint)
+    return WriteAction(device=plan.device, tag=plan.tag, value=plan.value)
 
 
 def current(edge: Edge) -> list[Rule]:

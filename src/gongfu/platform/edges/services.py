@@ -55,7 +55,9 @@ def visible(user: User) -> QuerySet[Edge]:
     own = Device.objects.filter(organisation=OuterRef("organisation"), gateway=OuterRef("code")).order_by()
     counted = Subquery(own.values("gateway").annotate(n=Count("pk")).values("n"))
     return (
-        Edge.objects.visible_to(user).select_related("organisation", "place").annotate(reads=Coalesce(counted, Value(0)))
+        Edge.objects.visible_to(user)
+        .select_related("organisation", "place")
+        .annotate(reads=Coalesce(counted, Value(0)))
     )
 
 
@@ -78,9 +80,7 @@ def save(edge: Edge, user: User, new: bool) -> None:
         others = Device.objects.exclude(organisation=edge.organisation_id)
         # Whoever named a gateway so would have its passwords sent there.
         if Edge.objects.filter(code=edge.code).exists() or others.filter(gateway=edge.code).exists():
-            raise Conflict(
-                mark("The code {code} is taken."), remedy=mark("Choose another one."), code=edge.code
-            )
+            raise Conflict(mark("The code {code} is taken."), remedy=mark("Choose another one."), code=edge.code)
     else:
         before = Edge.objects.get(pk=edge.pk)
         if (before.code, before.organisation_id) != (edge.code, edge.organisation_id):

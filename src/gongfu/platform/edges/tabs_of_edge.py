@@ -38,8 +38,10 @@ def state(request: HttpRequest, edge: Edge) -> dict[str, object]:
     samples = edge.samples.filter(at__gte=now - SHOWN).order_by("at")
     points = [charting.Point(one.at, one.backlog, one.forwarded) for one in samples]
     offset = edge.clock_offset
+    chart = charting.chart(points)
     return {
-        "chart": charting.chart(points),
+        "chart": chart,
+        "left": "" if chart is None or chart.left is None else _span(chart.left),
         "clock_wrong": offset is not None and abs(offset) > WRONG_CLOCK,
         "clock": "" if offset is None else f"{-offset:+.2f}",
         "disk_low": bool(edge.disk_free) and edge.disk_free < 500_000_000,
@@ -55,6 +57,13 @@ def state(request: HttpRequest, edge: Edge) -> dict[str, object]:
         "may": can_edit.test(accounts.user_of(request), edge),
         "rules_behind": edge.rules_version != edge.rules_seen,
     }
+
+
+def _span(span: dt.timedelta) -> str:
+    minutes = round(span.total_seconds() / 60)
+    if minutes < 1:
+        return _("%(n)d s") % {"n": span.total_seconds()}
+    return _("%(n)d min") % {"n": minutes} if minutes < 120 else _("%(n)d h") % {"n": round(minutes / 60)}
 
 
 _BAD = {"unready", "restarting", "stopped"}
@@ -87,7 +96,8 @@ def orders(request: HttpRequest, edge: Edge) -> dict[str, object]:
         "processes": PROCESSES,
         "newest": newest,
         "own_version": version("gongfu"),
-        "upgrading": edge.upgrade in (Edge.UpgradeState.FETCHING, Edge.UpgradeState.INSTALLING, Edge.UpgradeState.TRYING),
+        "upgrading": edge.upgrade
+        in (Edge.UpgradeState.FETCHING, Edge.UpgradeState.INSTALLING, Edge.UpgradeState.TRYING),
         "may": can_edit.test(accounts.user_of(request), edge),
         "forwarding_now": _("Newest first") if newest else _("Oldest first"),
     }

@@ -101,7 +101,9 @@ class RuleLife(models.Model):
         """Take it from the edge node."""
         self.withdrawn()
 
-    @step("state", source=[State.STOPPED, State.DECLINED], target=State.PROPOSED, label=_("Propose again"), may=can_edit)
+    @step(
+        "state", source=[State.STOPPED, State.DECLINED], target=State.PROPOSED, label=_("Propose again"), may=can_edit
+    )
     def resume(self, user: User, reason: str) -> None:
         """It may be agreed to again."""
         self.proposed(user)
