@@ -45,7 +45,7 @@ class Edge(EdgeLife, OwnedModel):
         NEWEST = ForwardOrder.NEWEST.value, _("Newest first")
 
     code = models.CharField(
-        _("Code"),
+        _("Edge code"),
         max_length=40,
         unique=True,
         validators=[RegexValidator(rf"^{rules.CODE.pattern}\Z")],
@@ -188,7 +188,7 @@ class Happening(models.Model):
     MOST: ClassVar[int] = 200
     edge = models.ForeignKey(Edge, models.CASCADE, related_name="happenings")
     at = models.DateTimeField(auto_now_add=True)
-    kind = models.CharField(_("What"), max_length=10, choices=Kind.choices)
+    kind = models.CharField(_("Kind"), max_length=10, choices=Kind.choices)
     detail = models.CharField(_("Detail"), max_length=500, blank=True)
 
     class Meta:
