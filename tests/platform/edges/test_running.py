@@ -183,6 +183,12 @@ def test_a_device_is_moved_withdrawn_at_the_one_and_configured_at_the_other(li: 
     assert "一号压机" in page(li, edge, "devices", "zh-hans")
 
 
+def test_a_new_device_set_up_from_the_edges_page_chooses_it(li: User, edge: Edge) -> None:
+    shown = signed_in(li).get(f"/platform/devices/new?driver=modbus&gateway={edge.code}").content.decode()
+    assert 'value="hall-1" selected' in shown
+    assert "&amp;gateway=hall-1" in signed_in(li).get("/platform/devices/new?gateway=hall-1").content.decode()
+
+
 def test_no_device_is_ever_given_to_anothers_edge(li: User, plant: Organisation, edge: Edge) -> None:
     other = enterprise("other", "别家")
     wang = person("wang", other)

@@ -53,6 +53,12 @@ def choices(organisation: Organisation, current: str = "") -> list[tuple[str, st
     return found
 
 
+def owner(gateway: str) -> Organisation | None:
+    """The organisation that alone may use ``gateway``, if there is one."""
+    found = [key for registry in _registries if (key := registry.owner(gateway)) is not None]
+    return Organisation.objects.filter(pk__in=found).first()
+
+
 def check(organisation: Organisation, gateway: str) -> None:
     """Raise :class:`NotFound` when devices of ``organisation`` may not be read by ``gateway``."""
     owners = {owner for registry in _registries if (owner := registry.owner(gateway)) is not None}

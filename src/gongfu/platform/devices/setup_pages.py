@@ -44,7 +44,7 @@ def new_page(request: HttpRequest) -> HttpResponse:
         cards = [drivers.manifest(name) for name in drivers.names()]
         cards.sort(key=lambda manifest: manifest.protocol.casefold())
         return render(request, "devices/protocols.html", {"cards": cards, "gateway": gateway})
-    setup = setup_form.blank(request, driver)
+    setup = setup_form.blank(request, driver, gateways.owner(gateway) if gateway else None)
     if gateway in dict(gateways.choices(setup.organisation)):
         setup.texts["gateway"] = gateway
     return _page(request, setup)

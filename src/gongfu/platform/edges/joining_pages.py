@@ -37,17 +37,17 @@ def join_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Make an invitation, which is shown this once; then it says live that the machine is there."""
     user = accounts.user_of(request)
     edge = _edge(user, pk)
-    context: dict[str, object] = {"edge": edge} | _standing(edge)
+    context: dict[str, object] = {"edge": edge}
     status = 200
     try:
         joining.require_possible(_host(request))
         if request.method == "POST":
-            token, text = joining.invite(user, edge)
-            context |= {"command": rules.command(_address(request), text)} | _left(token.expires_at)
+            _token, text = joining.invite(user, edge)
+            context["command"] = rules.command(_address(request), text)
     except GongfuError as error:
         context["problem"] = error.text(get_language())
         status = error.http_status if request.method == "POST" else 200
-    context["loopback"] = _is_loopback(_host(request))
+    context |= {"loopback": _is_loopback(_host(request))} | _standing(edge)
     return render(request, "edges/join.html", context, status=status)
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.permissions import can_edit
@@ -47,7 +48,7 @@ def state(request: HttpRequest, edge: Edge) -> dict[str, object]:
         "disk_low": bool(edge.disk_free) and edge.disk_free < 500_000_000,
         "backlog_percent": round(100 * edge.backlog_bytes / edge.backlog_limit) if edge.backlog_limit else None,
         "processes": [
-            Process(name, text, "ready" if text == "ready" else "failing" if text in _BAD else "starting")
+            Process(name, str(_STATES.get(text, text)), _SHAPES.get(text, "starting"))
             for name, text in sorted(edge.processes.items())
         ],
         "happenings": edge.happenings.all()[:20],
@@ -66,7 +67,15 @@ def _span(span: dt.timedelta) -> str:
     return _("%(n)d min") % {"n": minutes} if minutes < 120 else _("%(n)d h") % {"n": round(minutes / 60)}
 
 
-_BAD = {"unready", "restarting", "stopped"}
+_STATES = {
+    "waiting": gettext_lazy("Waiting"),
+    "starting": gettext_lazy("Starting"),
+    "ready": gettext_lazy("Ready"),
+    "unready": gettext_lazy("Not ready"),
+    "restarting": gettext_lazy("Restarting"),
+    "stopped": gettext_lazy("Stopped"),
+}
+_SHAPES = {"ready": "ready", "unready": "failing", "restarting": "failing", "stopped": "stopped"}
 
 
 def devices(request: HttpRequest, edge: Edge) -> dict[str, object]:
