@@ -91,7 +91,7 @@ def remembered() -> Check:
                 known[key] = None
             except NotFound as error:
                 known[key] = error
-        if (error := known[key]) is not None:
-            raise error
+        if (refusal := known[key]) is not None:
+            raise refusal
 
     return ask

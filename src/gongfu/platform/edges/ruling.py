@@ -65,7 +65,7 @@ def save(rule: EdgeRule, user: User, new: bool) -> None:
 
 def _require_visible(rule: EdgeRule, user: User) -> None:
     for model, key in ((Edge, rule.edge_id), (Tag, rule.tag_id), (Setpoint, rule.setpoint_id)):
-        if key is not None and not model.objects.visible_to(user).filter(pk=key).exists():  # type: ignore[attr-defined]
+        if key is not None and not model.objects.visible_to(user).filter(pk=key).exists():
             raise NotFound(mark("There is no {what} {key}."), what=model._meta.verbose_name, key=key)
 
 
