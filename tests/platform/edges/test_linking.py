@@ -25,6 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_reports_come_in_and_signed_rules_go_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with_a_leaf_port(monkeypatch, tmp_path)
+    monkeypatch.setattr(linking, "_LOOK_SECONDS", 0.2)
     plant = enterprise("hengrui", "恒锐")
     li = person("li", plant)
     edge = edge_of(plant)

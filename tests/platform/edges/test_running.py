@@ -14,6 +14,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from gongfu.console import needs
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.rules import Role
 from gongfu.kernel.audit.models import AuditEntry
@@ -300,9 +301,12 @@ def test_a_rule_that_writes_waits_for_a_second_person(li: User, edge: Edge, pres
     client = signed_in(li)
     assert client.post(f"/platform/edge-rules/{rule.pk}/step/agree").status_code == 403
     zhang = person("zhang", edge.organisation)
+    assert needs.needs(li) == []
+    assert [need.url for need in needs.needs(zhang)] == ["/platform/edge-rules/?state=proposed"]
     assert signed_in(zhang).post(f"/platform/edge-rules/{rule.pk}/step/agree").status_code == 302
     made = ruling.renew(edge)
     assert made is not None
+    assert needs.needs(li) == []
     writes = [one for one in made.rules[0].then if isinstance(one, contract.WriteAction)]
     assert [(one.device, one.tag, one.value) for one in writes] == [(press.pk, "speed", 500.0)]
     assert made.rules[0].otherwise

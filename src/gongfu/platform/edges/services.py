@@ -18,7 +18,10 @@ from gongfu.kernel.settings import settings
 from gongfu.platform.devices import applying, versions
 from gongfu.platform.devices.models import Device
 from gongfu.platform.edges import assigning, joining, ordering, rules
-from gongfu.platform.edges.models import Edge
+from gongfu.platform.edges.models import Edge, EdgeRule
+from gongfu.platform.edges.workflow import agrees
+
+_MOST_ASKED = 100
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,12 @@ def overview(user: User) -> Overview:
         offline=counts.get(Edge.State.OFFLINE.value, 0),
         waiting=counts.get(Edge.State.WAITING.value, 0),
     )
+
+
+def waiting_rules(user: User) -> int:
+    """How many rules wait for ``user`` to agree, or not, as the second person."""
+    found = EdgeRule.objects.visible_to(user).filter(state=EdgeRule.State.PROPOSED).select_related("organisation")
+    return sum(agrees.test(user, rule) for rule in found[:_MOST_ASKED])
 
 
 def visible(user: User) -> QuerySet[Edge]:
