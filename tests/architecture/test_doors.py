@@ -70,7 +70,8 @@ DOORS = {
     "platform.edges": {"services", "linking"},
     "platform.northbound": {"services", "linking"},
     "platform.devices": {
-        *("applying", "desk", "document", "exchange", "gateways", "prefilling", "services", "models", "sync", "versions"),
+        *("applying", "desk", "document", "exchange", "gateways", "prefilling", "services", "models", "sync"),
+        "versions",
     },
     "platform.discovery": {"services"},
     "platform.modelling": {"services", "models", "observing"},

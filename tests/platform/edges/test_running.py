@@ -369,6 +369,40 @@ def test_limits_that_were_narrowed_take_a_rule_from_the_edge_and_say_why(
     assert len(fourth.rules) == 1
 
 
+def test_interlocks_of_a_set_point_become_conditions_of_its_rule(
+    li: User, edge: Edge, press: Device, setpoint: Setpoint
+) -> None:
+    setpoint.interlocks = "flow <= 90\nspeed != 0\nflow >= 10"
+    commands.prepare(setpoint)
+    rule = written(li, edge, form(edge, press, setpoint=setpoint.pk, value="500"))
+    workflow.perform(rule, "agree", person("zhang", edge.organisation))
+    made = ruling.renew(edge)
+    assert made is not None
+    from gongfu.network.edge.rules import compare
+
+    first, low, other, high = made.rules[0].when
+    assert first.seconds == 2.0
+    for condition, value, holds in (
+        (low, 90.0, True),
+        (low, 90.1, False),
+        (other, 0.0, False),
+        (other, 1.0, True),
+        (high, 10.0, True),
+        (high, 9.9, False),
+    ):
+        assert compare(condition, value, held=False) is holds, (condition, value)
+    back = form(edge, press, setpoint=setpoint.pk, value="500", value_after="900")
+    answer = signed_in(li).post(f"/platform/edge-rules/new?edge={edge.pk}", back)
+    assert answer.status_code == 422
+    assert "has interlocks" in answer.content.decode()
+    setpoint.interlocks = "flow = open"
+    commands.prepare(setpoint)
+    second = ruling.renew(edge)
+    assert second is not None
+    assert second.rules == []
+    assert "compares texts" in page(li, edge, "rules")
+
+
 def test_a_rule_names_only_what_its_own_edge_reads(li: User, edge: Edge, press: Device, setpoint: Setpoint) -> None:
     other = enterprise("other", "别家")
     wang = person("wang", other)

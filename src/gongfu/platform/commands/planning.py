@@ -14,15 +14,13 @@ from gongfu.platform.commands.rules import Interlock, Value
 
 @dataclass(frozen=True)
 class Plan:
-    """A write that lies within the limits: raw value, raw limits, and what must hold in that moment."""
+    """A write that lies within the limits: the raw value, and what must hold in that moment."""
 
     device: int
     tag: str
     address: str
     """Where to write, when that is not where the tag is read."""
     value: Value
-    low: float | None
-    high: float | None
     interlocks: Sequence[Interlock]
 
 
@@ -38,14 +36,10 @@ def plan(setpoint: Setpoint, text: str) -> Plan:
         )
     value = rules.parse_value(tag.kind, text)
     rules.check(value, bounds, None)
-    ends = sorted(float(rules.raw(end, tag.scale, tag.offset)) for end in (bounds.low, bounds.high) if end is not None)
-    both = len(ends) == 2 and tag.kind == "number"
     return Plan(
         device=setpoint.device_id,
         tag=tag.key,
         address=setpoint.address if setpoint.address != tag.address else "",
         value=rules.raw(value, tag.scale, tag.offset),
-        low=ends[0] if both else None,
-        high=ends[1] if both else None,
         interlocks=rules.parse_interlocks(setpoint.interlocks),
     )

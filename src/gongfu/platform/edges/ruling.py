@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 from django.db import transaction
 from django.db.models import QuerySet
@@ -14,11 +16,15 @@ from gongfu.network.edge import contract
 from gongfu.network.edge.contract import Comparison, Condition, EdgeRules, EventAction, Rule, WriteAction
 from gongfu.platform.commands import planning
 from gongfu.platform.commands.models import Setpoint
+from gongfu.platform.commands.planning import Plan
+from gongfu.platform.commands.rules import Interlock
 from gongfu.platform.devices.models import Device, Tag
 from gongfu.platform.edges.assigning import ticket_key
 from gongfu.platform.edges.models import Edge, EdgeRule
 
 MOST_RULES = 200
+_MOST_CONDITIONS = 8
+_ON, _OFF = {"true", "on", "yes", "是", "开"}, {"false", "off", "no", "否", "关"}
 _encoder = msgspec.json.Encoder()
 Action = WriteAction | EventAction
 
@@ -83,17 +89,28 @@ def wire(rule: EdgeRule, number: int) -> Rule:
         deadband=rule.deadband,
         seconds=rule.seconds,
     )
-    setpoint = rule.setpoint
-    told: list[Action] = [EventAction(text=rule.text or rule.name)]
+    when = [condition]
+    then: list[Action] = [EventAction(text=rule.text or rule.name)]
     after: list[Action] = []
-    if setpoint is not None:
-        _require_here(edge, setpoint.device)
-        told.append(_write(setpoint, rule.value))
+    if rule.setpoint is not None:
+        _require_here(edge, rule.setpoint.device)
+        plan = _plan(rule.setpoint, rule.value)
+        when += [_interlock(plan.device, one) for one in plan.interlocks]
+        then.append(WriteAction(device=plan.device, tag=plan.tag, value=plan.value))
         if rule.value_after.strip():
-            after.append(_write(setpoint, rule.value_after))
+            back = _plan(rule.setpoint, rule.value_after)
+            if back.interlocks:
+                raise Conflict(
+                    mark("{setpoint} has interlocks: whether they hold afterwards, the rule cannot see to."),
+                    remedy=mark("Leave the value afterwards empty, and write another rule for the way back."),
+                    setpoint=rule.setpoint,
+                )
+            after.append(WriteAction(device=back.device, tag=back.tag, value=back.value))
     elif rule.value.strip() or rule.value_after.strip():
         raise Invalid(mark("A value needs the set-point that it is for."))
-    return Rule(number=number, name=rule.name, when=[condition], then=told, otherwise=after, pause=rule.pause)
+    if len(when) > _MOST_CONDITIONS:
+        raise Conflict(mark("{setpoint} has too many interlocks for a rule."), setpoint=rule.setpoint)
+    return Rule(number=number, name=rule.name, when=when, then=then, otherwise=after, pause=rule.pause)
 
 
 def _require_here(edge: Edge, device: Device) -> None:
@@ -106,11 +123,44 @@ def _require_here(edge: Edge, device: Device) -> None:
         )
 
 
-def _write(setpoint: Setpoint, text: str) -> WriteAction:
+def _plan(setpoint: Setpoint, text: str) -> Plan:
     plan = planning.plan(setpoint, text)
-    if plan.address or plan.interlocks:
-        raise Conflict(mark("{setpoint} cannot be set by a rule yet."), setpoint=setpoint)
-    return WriteAction(device=plan.device, tag=plan.tag, value=plan.value)
+    if plan.address:
+        raise Conflict(
+            mark("{setpoint} is written elsewhere than it is read, which a rule cannot do."),
+            remedy=mark("Add a tag with that address, and a set-point for it."),
+            setpoint=setpoint,
+        )
+    return plan
+
+
+def _interlock(device: int, interlock: Interlock) -> Condition:
+    """What must hold for a write, as one more condition of the rule."""
+    word = interlock.wanted.lower()
+    try:
+        limit = float(word in _ON) if word in _ON | _OFF else float(word)
+        if not math.isfinite(limit):
+            raise ValueError(word)
+    except ValueError:
+        raise Conflict(
+            mark("The interlock {condition} compares texts, which an edge node cannot see to."),
+            remedy=mark("Choose another set-point, or write the interlock over a number."),
+            condition=interlock,
+        ) from None
+    match interlock.operator:
+        case "=":
+            comparison = Comparison.EQUAL
+        case "!=":
+            comparison = Comparison.NOT_EQUAL
+        case "<":
+            comparison = Comparison.BELOW
+        case "<=":  # below the next number that there is
+            comparison, limit = Comparison.BELOW, math.nextafter(limit, math.inf)
+        case ">":
+            comparison = Comparison.ABOVE
+        case _:
+            comparison, limit = Comparison.ABOVE, math.nextafter(limit, -math.inf)
+    return Condition(device=device, tag=interlock.tag, comparison=comparison, limit=limit)
 
 
 def current(edge: Edge) -> list[Rule]:
