@@ -62,6 +62,8 @@ async def _forever(stopping: asyncio.Event, work: Callable[[], Awaitable[None]])
             await work()
         except (NatsError, OSError, TimeoutError) as error:
             log.warning("bus did not answer", error=repr(error))
+        except Exception:  # one round that fails must not end them all
+            log.exception("edge nodes were not seen to")
         try:
             await asyncio.wait_for(stopping.wait(), _LOOK_SECONDS)
         except TimeoutError:
