@@ -13,7 +13,7 @@ Joining is one HTTP request, ``POST {node}/api/v1/platform/edges/join`` with :cl
 | node → edge | ``edges.<edge>.orders``, request and reply | :data:`EdgeOrder` → :class:`OrderAnswer` |
 | node → edge | ``gateway.<edge>.ask``, request and reply | the gateway's desk, as on the node itself |
 
-For the node's side: ``nats_server.write_edges(home, [EdgeUser(code, org), …])`` lets exactly these edges connect (live),
+For the node's side: ``nats_server.write_edges(home, [EdgeUser(code, org), …])`` lets exactly these edges connect,
 ``nats_server.edge_user(code)`` and ``nats_server.edge_password(home, code)`` go into :class:`Leaf`, and
 ``nats_server.leaf_url(settings, host)`` raises ``Conflict`` while ``leaf_port`` is not set.
 
