@@ -15,7 +15,8 @@ Joining is one HTTP request, ``POST {node}/api/v1/platform/edges/join`` with :cl
 
 For the node's side: ``nats_server.write_edges(home, [EdgeUser(code, org), …])`` lets exactly these edges connect,
 ``nats_server.edge_user(code)`` and ``nats_server.edge_password(home, code)`` go into :class:`Leaf`, and
-``nats_server.leaf_url(settings, host)`` raises ``Conflict`` while ``leaf_port`` is not set.
+``nats_server.leaf_url(settings, host)`` raises ``Conflict`` while ``leaf_port`` is not set (``leaf_ca`` has the PEM).
+:func:`gongfu.network.edge.admitting.admit` makes the consumer that the edge pulls from: call it when one joins.
 
 The code of an edge is the name of its gateway: ``Device.gateway``. It must differ from the node's own name. What the
 node's server lets an edge do stands in :func:`gongfu.kernel.nats_server.users_config`.
