@@ -22,6 +22,10 @@ class EventKind(StrEnum):
     """The configuration cannot work: wrong address, wrong option."""
     BUFFER_FULL = "buffer_full"
     """The bus takes no readings and the gateway's memory is used up: its devices are read less often until it does."""
+    RULE = "rule"
+    """A local rule of an edge node acted."""
+    CLOCK_CORRECTED = "clock_corrected"
+    """An edge node's clock was wrong; times were corrected, or could not be, and are *uncertain*."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,8 @@ _SENTENCES = {
     EventKind.CONFIGURED: _("Configuration changed"),
     EventKind.REFUSED: _("The configuration cannot work"),
     EventKind.BUFFER_FULL: _("The gateway's buffer was full"),
+    EventKind.RULE: _("A local rule of the edge node acted"),
+    EventKind.CLOCK_CORRECTED: _("The edge node's clock was wrong; its readings are marked uncertain"),
 }
 
 
