@@ -99,7 +99,7 @@ def _leafnodes(settings: Settings) -> str:
         key = settings.leaf_key or settings.leaf_certificate
         tls = f"  tls {{ cert_file: {json.dumps(settings.leaf_certificate)}, key_file: {json.dumps(key)} }}\n"
     listen = f"  host: {json.dumps(settings.leaf_host or settings.host)}\n  port: {settings.leaf_port}\n"
-    return f'ping_interval: "10s"\nleafnodes {{\n{listen}{tls}}}\n'
+    return f'ping_interval: "10s"\nleafnodes {{\n{listen}  no_advertise: true\n{tls}}}\n'
 
 
 def leaf_url(settings: Settings, host: str) -> str:

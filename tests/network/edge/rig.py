@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
+import nats.errors
+import nats.js.errors
 import numpy as np
 
 from gongfu.kernel import bus, nats_server, readings
@@ -22,7 +24,6 @@ from gongfu.network.edge.admitting import admit
 from gongfu.network.edge.contract import EdgeState, JoinAnswer, Leaf, state_key, ticket_key
 from gongfu.network.edge.credentials import Membership
 from gongfu.network.gateway import tickets
-
 from tests.network.nats import free_ports, node_settings
 
 EDGE = "press-hall"
@@ -58,7 +59,8 @@ class Cable:
             writer.transport.abort()
             return
         self._writers.add(there)
-        await asyncio.gather(_pump(reader, there), _pump(there_reader, writer), return_exceptions=True)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(_pump(reader, there), _pump(there_reader, writer), return_exceptions=True)
         for one in (writer, there):
             self._writers.discard(one)
             one.transport.abort()
@@ -191,12 +193,31 @@ class Rig:
             return msgspec.json.decode(entry.value or b"", type=EdgeState)
         return None
 
+    async def joined(self) -> bool:
+        """Whether the edge knows that it has its node."""
+        state = await self.local_state()
+        return state is not None and state.connected
+
+    async def alone(self) -> bool:
+        """Whether the edge knows that it is cut off."""
+        state = await self.local_state()
+        return state is not None and not state.connected
+
     async def produce(self, first: int, count: int, *, rows: int = 10, device: int = 5, org: int = ORG) -> None:
         """Messages ``first`` … on the edge's own stream, as its gateway publishes them; row times number them."""
         for number in range(first, first + count):
-            await self.edge_js.publish(
-                bus.readings_subject(org, device), readings.encode(batch(number, rows, device, org)), timeout=5
-            )
+            payload = readings.encode(batch(number, rows, device, org))
+            while True:  # as the gateway's outlet does
+                try:
+                    subject, headers = bus.readings_subject(org, device), {"Nats-Msg-Id": f"test-{number}"}
+                    await self.edge_js.publish(subject, payload, timeout=2, headers=headers)
+                    break
+                except (
+                    nats.errors.TimeoutError,
+                    nats.errors.NoRespondersError,
+                    nats.js.errors.ServiceUnavailableError,
+                ):
+                    await asyncio.sleep(0.05)
 
 
 def batch(number: int, rows: int, device: int = 5, org: int = ORG, at: int | None = None) -> readings.Readings:

@@ -24,8 +24,10 @@ PROBE = 0.5
 """Seconds between two attempts while the node is away."""
 REFRESH = 60.0
 """Seconds after which the configuration is read as a whole again, and the clocks compared."""
-_PULL = 5.0
-"""Seconds that the node keeps a request for news; one that was cut off swallows news for so long."""
+NEWS_EVERY = 1.0
+"""Seconds between two looks for changed configuration. A request that waited at the node for news would, when the link
+is cut, swallow what comes next."""
+_PULL = b'{"batch":1000,"no_wait":true}'
 _WITHIN = 3.0
 
 _log = structlog.get_logger("edge-forward")
@@ -39,12 +41,6 @@ class _Reset(msgspec.Struct):
     ts: str = ""
     num_pending: int = 0
     error: dict[str, str | int] | None = None
-
-
-class _Pull(msgspec.Struct):
-    batch: int
-    expires: int
-    """Nanoseconds."""
 
 
 _reset = msgspec.json.Decoder(_Reset)
@@ -106,6 +102,8 @@ class Link:
             try:
                 while not talk.closed.done():
                     await self._beat(talk)
+                    if following.done():
+                        following.result()
             finally:
                 following.cancel()
                 self.lost("the local bus has gone")
@@ -167,50 +165,49 @@ class Link:
 
     async def _follow(self, talk: Talk) -> None:
         """Bring the configuration here: as a whole, then what changes, then as a whole again."""
+        came: asyncio.Queue[Received] = asyncio.Queue()
+        inbox = talk.inbox(came.put_nowait)
         while True:
             await self._connected.wait()
             try:
-                await self._follow_once(talk)
+                await self._follow_once(talk, came, inbox)
             except Unavailable as error:
                 _log.debug("the configuration is asked for again", reason=str(error))
                 await asyncio.sleep(PROBE)
 
-    async def _follow_once(self, talk: Talk) -> None:
+    async def _follow_once(self, talk: Talk, came: asyncio.Queue[Received], inbox: str) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + REFRESH
-        came: asyncio.Queue[Received] = asyncio.Queue()
-        number = 0
         left = (await self._compare(talk)).num_pending
+        while not came.empty():
+            came.get_nowait()
         whole: dict[str, bytes] | None = {}
-        try:
-            while loop.time() < until and self.connected:
-                if whole is not None and left <= 0:
-                    await self._configure(whole, True)
-                    whole = None
-                if not number:
-                    ask = msgspec.json.encode(_Pull(1000, int(_PULL * 1e9)))
-                    number = talk.ask("node.desired.next", ask, came.put_nowait)
+        while loop.time() < until and self.connected:
+            if whole is not None and left <= 0:
+                await self._configure(whole, True)
+                whole = None
+            talk.publish("node.desired.next", _PULL, inbox)
+            changed = {}
+            while True:
                 try:
-                    got = await asyncio.wait_for(came.get(), 1.0 if whole is None else _WITHIN)
+                    got = await asyncio.wait_for(came.get(), _WITHIN)
                 except TimeoutError:
-                    if whole is not None:
-                        raise Unavailable(mark("The configuration did not come whole.")) from None
-                    continue
+                    raise Unavailable(mark("The configuration did not come whole.")) from None
                 if status(got):
-                    talk.forget(number)
-                    number = 0
-                    if status(got) == 503:
-                        self.lost("nobody answers at the node")
-                    continue
+                    break
                 key = got.subject.decode().removeprefix(f"$KV.{DESIRED}.{self._edge}.")
-                value = b"" if header(got, b"KV-Operation") else got.payload
-                if whole is None:
-                    await self._configure({key: value}, False)
-                else:
-                    whole[key] = value
-                    left -= 1
-        finally:
-            talk.forget(number)
+                changed[key] = b"" if header(got, b"KV-Operation") else got.payload
+                left -= 1
+            if status(got) == 503:
+                self.lost("nobody answers at the node")
+            elif whole is not None:
+                whole |= changed
+                if left > 0 and not changed:
+                    raise Unavailable(mark("The configuration did not come whole."))
+            else:
+                if changed:
+                    await self._configure(changed, False)
+                await asyncio.sleep(NEWS_EVERY)
 
     def _ordered(self, message: Received) -> None:
         task = asyncio.create_task(self._obey(message))

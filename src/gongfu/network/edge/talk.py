@@ -65,9 +65,15 @@ class Talk:
         self._subscriptions[sid] = take
         self._own.subscribe(subject, sid)
 
-    def publish(self, subject: str, payload: bytes, headers: bytes = b"") -> None:
-        """Send one message; nobody confirms it."""
-        self._send(subject, "", payload, headers)
+    def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
+        """Send one message; nobody confirms it, answers go to ``reply``."""
+        self._send(subject, reply, payload, b"")
+
+    def inbox(self, take: Take) -> str:
+        """A subject of its own for answers that do not bear it: messages pulled from a stream come under theirs."""
+        subject = f"{self._inbox}p{len(self._subscriptions)}"
+        self.subscribe(subject, take)
+        return subject
 
     def ask(self, subject: str, payload: bytes, take: Take, headers: bytes = b"") -> int:
         """Send a request; every answer goes to ``take`` until :meth:`forget` of the number that is returned.
