@@ -212,11 +212,9 @@ class Rig:
                     subject, headers = bus.readings_subject(org, device), {"Nats-Msg-Id": f"test-{number}"}
                     await self.edge_js.publish(subject, payload, timeout=2, headers=headers)
                     break
-                except (
-                    nats.errors.TimeoutError,
-                    nats.errors.NoRespondersError,
-                    nats.js.errors.ServiceUnavailableError,
-                ):
+                except nats.js.errors.APIError:
+                    raise
+                except nats.errors.Error:
                     await asyncio.sleep(0.05)
 
 

@@ -285,7 +285,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WriteAction(msgspec.Struct, frozen=True, kw_only=True, tag="write"):
-    """Write ``value`` (raw, as the gateway's desk takes it) to a tag of a device of this edge."""
+    """Write ``value`` to a tag of a device of this edge; a number in the tag's unit, which its scale makes raw."""
 
     device: Annotated[int, msgspec.Meta(ge=1)]
     tag: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
