@@ -1,6 +1,6 @@
 """A UDP load generator that is not the bottleneck: packets and kernel structures are made before the clock starts.
 
-    python bench/packet_load.py --port 2641 --packets FILE --seconds 3 [--rate 60000] [--check handle|dns|none]
+    python bench/packet_load.py --port 2641 --packets FILE --seconds 3 [--rate 60000] [--check handle|dns|echo|none]
 
 ``FILE`` holds packets, each behind its length (u16); they are sent over and over, 64 with one system call. Without a
 rate at most ``WINDOW`` questions are under way and the next are sent as answers come; with one, questions leave on time
@@ -28,7 +28,14 @@ import numpy as np
 WINDOW = 512
 _TOGETHER = 64
 _SLOT = 1024
-_ANSWERED = {"handle": (24, bytes.fromhex("00000001")), "dns": (2, b"\x84\x00"), "none": (0, b"")}
+_ANSWERED = {
+    "handle": (24, bytes.fromhex("00000001")),
+    "dns": (2, b"\x84\x00"),
+    "echo": (12, bytes(4)),
+    "none": (0, b""),
+}
+"""Where a right answer says so; ``echo`` is a question that came back, ``none`` looks at nothing."""
+_NUMBERED = {"handle": (slice(8, 12), ">u4"), "dns": (slice(0, 2), ">u2"), "echo": (slice(8, 12), ">u4")}
 _DONTWAIT = 0x40
 _WAIT_FOR_ONE = 0x10000
 _HEADER = struct.Struct("@PI4xPQPQi4xI4x")
@@ -112,7 +119,7 @@ class _Generator:
         self._left = np.zeros(count)  # when a packet left, by its number
         at, self._expected = _ANSWERED[check]
         self._answer = slice(at, at + len(self._expected))
-        self._number = slice(8, 12) if check == "handle" else None
+        self._number, self._form = _NUMBERED.get(check, (None, ""))
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.connect(("127.0.0.1", port))
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * 2**20)
@@ -145,8 +152,13 @@ class _Generator:
         self.right += right
         self.wrong += count - right
         if self._number is not None:
-            numbers = np.ascontiguousarray(octets[:, self._number]).view(">u4")[:, 0] % self._count
-            self.latencies.append(time.perf_counter() - self._left[numbers])
+            numbers = np.ascontiguousarray(octets[:, self._number]).view(self._form)[:, 0].astype(np.int64)
+            numbers %= self._count
+            left = self._left[numbers]
+            if self._form == ">u2":  # an id of DNS stands for every 65,536th question: the last of them is meant
+                for further in range(0x1_0000, self._count, 0x1_0000):
+                    left = np.maximum(left, self._left[(numbers + further) % self._count])
+            self.latencies.append(time.perf_counter() - left)
         return count
 
     def flat_out(self, seconds: float) -> None:

@@ -269,7 +269,7 @@ def _edge(app: typer.Typer) -> None:
         token: Annotated[
             str,
             typer.Option(help=translate(mark("From the node's console, good once; - reads it from standard input."))),
-        ] = "-",
+        ] = "-",  # noqa: S107
         ca: Annotated[
             Path | None, typer.Option(help=translate(mark("PEM file of who signed the console's certificate.")))
         ] = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import gc
 import multiprocessing
 import resource
 import shutil
@@ -174,6 +175,8 @@ async def _worker(
                 restraint,
                 memory=settings.resolver_memory,
             ):
+                gc.collect()
+                gc.freeze()  # what was loaded stays; looking through it again takes 50 ms from those who ask
                 log.info("resolving", host=settings.host, port=settings.handle_port)
                 yield
 
