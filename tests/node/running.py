@@ -99,7 +99,11 @@ class Node:
             self.up = subprocess.Popen(
                 [sys.executable, "-m", "gongfu.cli", "up"], env=self.environment, stdout=out, stderr=subprocess.STDOUT
             )
-        self.wait_ready(60)
+        try:
+            self.wait_ready(120)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

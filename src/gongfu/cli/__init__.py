@@ -18,6 +18,8 @@ DAEMONS = {
     "web": "gongfu.console.web",
     "recorder": "gongfu.data.telemetry.process",
     "gateway": "gongfu.network.gateway.process",
+    "edge-forward": "gongfu.network.edge.forwarding",
+    "edge-control": "gongfu.network.edge.control",
     "northbound": "gongfu.network.serving.process",
     "streams": "gongfu.data.streams.process",
     "resolver": "gongfu.identity.resolver.process",

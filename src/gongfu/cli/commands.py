@@ -37,10 +37,13 @@ def _app() -> typer.Typer:
     _handle(app)
     _escrow(app)
     _backup(app)
+    _edge(app)
     for name, text in {
         "web": mark("Console, API and live streams."),
         "recorder": mark("Takes readings from the bus into the telemetry store."),
         "gateway": mark("Connects devices with the bus."),
+        "edge-forward": mark("Sends what an edge node holds to its node."),
+        "edge-control": mark("Local rules and status page of an edge node."),
         "northbound": mark("Serves devices to other programs as OPC UA, Modbus TCP and Sparkplug B."),
         "streams": mark("Evaluates alarm rules over the readings."),
         "resolver": mark("Answers the Handle protocol."),
@@ -247,6 +250,48 @@ def _handle(app: typer.Typer) -> None:
     group = _group(mark("Administer identifiers over the Handle protocol."))
     handle.add(group)
     app.add_typer(group, name="handle")
+
+
+def _edge(app: typer.Typer) -> None:
+    group = typer.Typer(
+        help=translate(mark("Be an edge node: a gateway that stores and forwards.")), add_completion=False
+    )
+    app.add_typer(group, name="edge", invoke_without_command=True)
+
+    @group.callback()
+    def run(context: typer.Context) -> None:
+        from gongfu.cli import edge
+
+        if context.invoked_subcommand is None:
+            sys.exit(edge.up())
+
+    @group.command(help=translate(mark("Make this machine an edge node of another node.")))
+    def join(
+        node: Annotated[str, typer.Argument(help=translate(mark("Address of the node's console, https://name.")))],
+        token: Annotated[
+            str,
+            typer.Option(help=translate(mark("From the node's console, good once; - reads it from standard input."))),
+        ] = "-",  # noqa: S107
+        ca: Annotated[
+            Path | None, typer.Option(help=translate(mark("PEM file of who signed the console's certificate.")))
+        ] = None,
+    ) -> None:
+        from gongfu.cli import edge
+
+        edge.join(node, token, ca)
+
+    @group.command(help=translate(mark("Be no edge node any more; what was not forwarded stays on the disk.")))
+    def leave() -> None:
+        from gongfu.cli import edge
+
+        edge.leave()
+
+    @group.command(hidden=True)
+    def prepare() -> None:
+        """Run by the supervisor: streams and buckets exist before the gateway starts."""
+        from gongfu.cli import edge
+
+        edge.prepare()
 
 
 def _escrow(app: typer.Typer) -> None:

@@ -33,7 +33,7 @@ def up() -> int:
     settings = node_settings()
     node = supervisor.Node(
         plans=plans(settings),
-        preparation=_command("migrate", "--for-supervisor"),
+        preparation=command("migrate", "--for-supervisor"),
         announce=lambda printed, statuses: announce(settings, printed, statuses),
     )
     return supervisor.run(settings, node)
@@ -55,31 +55,33 @@ def plans(settings: Settings) -> list[Plan]:
         )
     loopback = "127.0.0.1"
     found += [
-        _daemon("recorder", loopback, settings.store_port),
-        _daemon("resolver", loopback, settings.resolver_port),
-        _daemon("worker", loopback, settings.worker_port, after_preparation=True),
-        _daemon("gateway", loopback, settings.gateway_port),
-        _daemon("northbound", loopback, settings.northbound_port),
-        _daemon("streams", loopback, settings.streams_port),
-        _daemon("web", settings.host, settings.web_port, after_preparation=True),
+        daemon_plan("recorder", loopback, settings.store_port),
+        daemon_plan("resolver", loopback, settings.resolver_port),
+        daemon_plan("worker", loopback, settings.worker_port, after_preparation=True),
+        daemon_plan("gateway", loopback, settings.gateway_port),
+        daemon_plan("northbound", loopback, settings.northbound_port),
+        daemon_plan("streams", loopback, settings.streams_port),
+        daemon_plan("web", settings.host, settings.web_port, after_preparation=True),
     ]
     if settings.demonstration:
-        found.append(_daemon("simulate", loopback, settings.simulator_port))
+        found.append(daemon_plan("simulate", loopback, settings.simulator_port))
     return found
 
 
-def _daemon(name: str, host: str, port: int, *, after_preparation: bool = False) -> Plan:
+def daemon_plan(name: str, host: str, port: int, *, after_preparation: bool = False) -> Plan:
+    """The plan of the process ``name`` that answers ``/readyz`` at ``host`` and ``port``."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return Plan(
         name=name,
-        command=_command(name),
+        command=command(name),
         health=f"http://{reachable}:{port}/readyz",
         port=port,
         after_preparation=after_preparation,
     )
 
 
-def _command(*arguments: str) -> tuple[str, ...]:
+def command(*arguments: str) -> tuple[str, ...]:
+    """How this very installation is started with ``arguments``."""
     return (sys.executable, "-m", "gongfu.cli", *arguments)
 
 

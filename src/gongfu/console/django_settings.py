@@ -76,6 +76,7 @@ GONGFU_APPS = [
     "gongfu.platform.commands",
     "gongfu.platform.northbound",
     "gongfu.platform.map",
+    "gongfu.platform.edges",
     "gongfu.platform.modelling",
     "gongfu.data.telemetry",
     "gongfu.data.access",

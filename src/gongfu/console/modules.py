@@ -35,6 +35,7 @@ MODULES = (
     "gongfu.platform.commands",
     "gongfu.platform.northbound",
     "gongfu.platform.map",
+    "gongfu.platform.edges",
     "gongfu.platform.modelling",
     "gongfu.data.telemetry",
     "gongfu.data.access",

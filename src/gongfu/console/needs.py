@@ -17,6 +17,7 @@ from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.accounts.permissions import can_edit, is_platform_admin
 from gongfu.platform.devices import services as devices
+from gongfu.platform.edges import services as edges
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def needs(user: User) -> list[Need]:
     """Whatever waits for ``user``; people who may only read are never asked."""
     found = list(_waiting_alarms(user))
     if can_edit(user, None):
-        found += [*_refused_devices(user), *_waiting_applications(user)]
+        found += [*_refused_devices(user), *_waiting_applications(user), *_waiting_rules(user)]
     return found
 
 
@@ -61,6 +62,17 @@ def _waiting_applications(user: User) -> Iterator[Need]:
             "%(n)d application for a prefix waits for you.", "%(n)d applications for prefixes wait for you.", waiting
         )
         yield Need(waiting, sentence % {"n": waiting}, f"{reverse('identity-applications')}?state={state}")
+
+
+def _waiting_rules(user: User) -> Iterator[Need]:
+    waiting = edges.waiting_rules(user)
+    if waiting:
+        sentence = ngettext(
+            "%(n)d rule of an edge node waits for a second person.",
+            "%(n)d rules of edge nodes wait for a second person.",
+            waiting,
+        )
+        yield Need(waiting, sentence % {"n": waiting}, f"{reverse('platform-edge-rules')}?state=proposed")
 
 
 @require_GET

@@ -36,11 +36,12 @@ def main(settings: Settings) -> None:
     from gongfu.identity.search.feeding import run as feed_search  # noqa: PLC0415
     from gongfu.kernel.tasks.worker import run_worker  # noqa: PLC0415
     from gongfu.platform.devices import sync  # noqa: PLC0415
+    from gongfu.platform.edges import linking as edges  # noqa: PLC0415
     from gongfu.platform.map import following as network_map  # noqa: PLC0415
     from gongfu.platform.northbound import linking  # noqa: PLC0415
 
     health = ops.Health("worker", "bus")
-    reconnected = asyncio.Event()
+    reconnected, edges_reconnected = asyncio.Event(), asyncio.Event()
 
     async def down() -> None:
         health.set("bus", False, "disconnected")
@@ -48,6 +49,7 @@ def main(settings: Settings) -> None:
     async def up() -> None:
         health.set("bus", True)
         reconnected.set()
+        edges_reconnected.set()
 
     async def link(stopping: asyncio.Event) -> None:
         client = await bus.connect(settings, "worker", on_disconnect=down, on_reconnect=up)
@@ -59,6 +61,7 @@ def main(settings: Settings) -> None:
                 asyncio.create_task(linking.run(client, stopping)),
                 asyncio.create_task(alarms.run(client, stopping)),
                 asyncio.create_task(network_map.run(client, stopping)),
+                asyncio.create_task(edges.run(client, stopping, edges_reconnected)),
             ]
             try:
                 await sync.run(js, stopping, reconnected)

@@ -7,6 +7,7 @@
 | bucket ``desired``, key ``<gateway>.<device>`` | device configuration (JSON), written by the control plane |
 | bucket ``actual``, key ``<gateway>.<device>`` | device state (JSON), written by the gateway |
 | bucket ``memory``, key ``<gateway>.<device>`` | what derived tags must not forget (JSON), by and for the gateway |
+| bucket ``edges``, key ``<edge>.state`` | how an edge node is (JSON), written by the edge |
 
 Both streams keep a message until the recorder has stored it.
 A publisher counts a message as acknowledged when JetStream has answered: then it is on disk.
@@ -45,6 +46,7 @@ RECORDER = "recorder"
 DESIRED = "desired"
 ACTUAL = "actual"
 MEMORY = "memory"
+EDGES = "edges"
 INTERNAL_USER = "gongfu"
 _RETRY = 0.25
 """Seconds between two attempts to reach the bus."""
@@ -154,7 +156,7 @@ async def ensure(settings: Settings, client: Client) -> JetStreamContext:
     try:
         for stream, subjects in ((READINGS, ["readings.>"]), (EVENTS, ["events.>"])):
             await _ensure_stream(js, settings, stream, subjects)
-        for bucket in (DESIRED, ACTUAL, MEMORY):
+        for bucket in (DESIRED, ACTUAL, MEMORY, EDGES):
             try:
                 await js.key_value(bucket)
             except BucketNotFoundError:

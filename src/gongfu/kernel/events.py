@@ -25,6 +25,10 @@ class EventKind(StrEnum):
     ALARM_RAISED = "alarm_raised"
     """An alarm rule's condition holds; ``detail``: number of the rule and value."""
     ALARM_CLEARED = "alarm_cleared"
+    RULE = "rule"
+    """A local rule of an edge node acted."""
+    CLOCK_CORRECTED = "clock_corrected"
+    """An edge node's clock was wrong; times were corrected, or could not be, and are *uncertain*."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

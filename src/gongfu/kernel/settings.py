@@ -42,6 +42,7 @@ SIMULATOR_PORTS = 20
 ROLES = ("top", "secondary", "enterprise", "recursive")
 """What a node can be in the identifier system."""
 _MAY_BE_OFF = ("http_ingest_port", "clickhouse_port")
+_MAY_BE_OFF = ("http_ingest_port", "leaf_port")
 _RESOLVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 _LISTS = ("allowed_hosts", "discovery_ranges", "file_roots", "outlet_networks", "roles", "roots")
 _ADDRESSES = (
@@ -111,6 +112,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Address on which ``clickhouse_port`` listens."""
     mqtt_port: int = 1883
     """MQTT devices connect here."""
+    leaf_port: int = 0
+    """Edge nodes connect here (NATS leaf nodes), such as 8610; 0: there are none."""
     http_ingest_port: int = 0
     """Devices and systems that push readings over HTTP connect here; 0: nobody may."""
     handle_port: int = 2641
@@ -134,6 +137,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Sender of notifications; default: the user name of ``smtp_url``."""
     outlet_networks: list[str] = []
     """Private networks, as 192.168.1.0/24, to which webhooks and robots may post; public addresses always may."""
+    leaf_host: str = ""
+    """Address on which edge nodes are listened for; default: host."""
+    leaf_certificate: str = ""
+    """Certificate of that listener, path of a PEM file; empty: no TLS, for private networks only."""
+    leaf_key: str = ""
+    """Path of the PEM file with its private key; default: the certificate's file."""
+    edge_port: int = 8611
+    """Status page of an edge node (HTTP)."""
+    edge_host: str = "127.0.0.1"
+    """Address on which an edge node shows its status page."""
+    edge_forward_port: int = 8612
+    """Health of the edge's forwarder (HTTP, loopback only)."""
+    edge_order: str = "oldest"
+    """What an edge forwards first after a cut: oldest, or newest with live readings at once."""
     nats_server: str = ""
     """Path of the nats-server to start; default: the one from the wheel, else from PATH."""
     identifier_prefix: str = "88.118"
@@ -213,6 +230,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             mark("Use letters, digits and dashes."),
         )
         _check("language", self.language, self.language in ("zh-hans", "en"), mark("Use zh-hans or en."))
+        _check("edge_order", self.edge_order, self.edge_order in ("oldest", "newest"), mark("Use oldest or newest."))
         _check("log_format", self.log_format, self.log_format in ("text", "json"), mark("Use text or json."))
         _check(
             "log_level",

@@ -111,16 +111,19 @@ def test_the_gateway_gets_the_configuration_and_later_the_withdrawal(pump: Devic
 
 
 def test_states_from_the_gateway_reach_the_record_and_unknown_devices_are_passed_over(pump: Device) -> None:
-    sync.write_states(
-        [
-            DeviceState(device=pump.pk, status=Status.OFFLINE, since=1_790_000_000_000_000, problem="x" * 900),
-            DeviceState(device=999_999, status=Status.ONLINE, since=0),
-        ]
-    )
+    bad = DeviceState(device=pump.pk, status=Status.OFFLINE, since=1_790_000_000_000_000, problem="x" * 900)
+    unknown = DeviceState(device=999_999, status=Status.ONLINE, since=0)
+    sync.write_states({("local", pump.pk): bad, ("local", 999_999): unknown})
     pump.refresh_from_db()
     assert pump.connection == "offline"
     assert pump.connection_since is not None
     assert len(pump.problem) == 500
+
+
+def test_a_gateway_is_heard_about_its_own_devices_only(pump: Device) -> None:
+    sync.write_states({("elsewhere", pump.pk): DeviceState(device=pump.pk, status=Status.ONLINE, since=1)})
+    pump.refresh_from_db()
+    assert pump.connection == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ _SENTENCES = {
     EventKind.BUFFER_FULL: _("The gateway's buffer was full"),
     EventKind.ALARM_RAISED: _("Alarm raised"),
     EventKind.ALARM_CLEARED: _("Alarm cleared"),
+    EventKind.RULE: _("A local rule of the edge node acted"),
+    EventKind.CLOCK_CORRECTED: _("The edge node's clock was wrong; its readings are marked uncertain"),
 }
 
 

@@ -41,6 +41,8 @@ class Node:
     plans: Sequence[Plan]
     preparation: tuple[str, ...]
     announce: Callable[[bytes, list[ProcessStatus]], None]
+    ports: Sequence[ports.Port] | None = None
+    """What they listen on; default: what a whole node needs."""
 
 
 def run(settings: Settings, node: Node) -> int:
@@ -51,7 +53,7 @@ def run(settings: Settings, node: Node) -> int:
     logs.configure(settings, "supervisor")
     with lock.hold(settings.path("run", "supervisor.lock")):
         lock.end_leftovers(settings.path("run", "status.json"))
-        ports.check(ports.needed(settings))
+        ports.check(ports.needed(settings) if node.ports is None else node.ports)
         return uvloop.run(_Supervisor(settings, node).run())
 
 

@@ -93,6 +93,8 @@ def needed(settings: Settings) -> list[Port]:
             Port("bus_monitor_port", loopback, settings.bus_monitor_port),
             Port("mqtt_port", settings.host, settings.mqtt_port),
         ]
+        if settings.leaf_port:
+            ports.append(Port("leaf_port", settings.leaf_host or settings.host, settings.leaf_port))
     if settings.demonstration:
         ports.append(Port("simulator_port", loopback, settings.simulator_port))
         base = settings.simulator_base_port

@@ -236,13 +236,31 @@ class Asker:
                 self._client = None
             loop.call_soon_threadsafe(loop.stop)
 
+    def request(self, subject: str, data: bytes, within: float) -> bytes:
+        """What whoever listens on ``subject`` answers in ``within`` seconds; raises :class:`Unavailable`."""
+        return self._wait(self._request(subject, data, within), within + 6)
+
     async def _ask(self, gateway: str, question: Question) -> Answer:
+        return await ask(await self._connected(), gateway, question)
+
+    async def _request(self, subject: str, data: bytes, within: float) -> bytes:
+        client = await self._connected()
+        try:
+            return (await client.request(subject, data, timeout=within)).data
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            raise Unavailable(
+                mark("Nobody answered: {reason}."),
+                remedy=mark("Try again in a moment."),
+                reason=str(error) or type(error).__name__,
+            ) from error
+
+    async def _connected(self) -> Client:
         if self._opening is None:
             self._opening = asyncio.Lock()
         async with self._opening:
             if self._client is None or self._client.is_closed:
                 self._client = await asyncio.wait_for(bus.connect(self._settings, "asker", wait=False), 4)
-        return await ask(self._client, gateway, question)
+        return self._client
 
     def _wait(self, work: Coroutine[object, object, T], within: float) -> T:
         with self._lock:

@@ -23,7 +23,6 @@ from gongfu.kernel.audit import services as audit
 from gongfu.kernel.errors import Conflict, GongfuError, Invalid, NotFound, Unavailable, packed
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Quality
-from gongfu.kernel.settings import settings
 from gongfu.network.drivers import registry
 from gongfu.network.drivers.registry import Capability
 from gongfu.network.gateway import asking, tickets
@@ -33,6 +32,7 @@ from gongfu.network.models import library
 from gongfu.platform.commands import rules
 from gongfu.platform.commands.models import Command, Setpoint
 from gongfu.platform.commands.rules import Interlock, State, Value
+from gongfu.platform.devices import gateways
 from gongfu.platform.devices.desk import ask
 from gongfu.platform.devices.models import Device, Tag
 
@@ -301,7 +301,7 @@ def _write(command: Command) -> tuple[State, str]:
     wanted = _examine(command, setpoint)
     raw = rules.raw(wanted, tag.scale, tag.offset)
     target = _config(tag, setpoint.address or tag.address)
-    ticket = tickets.issue(tickets.key(settings().home), device.pk, target.address, raw)
+    ticket = tickets.issue(gateways.signing(device.gateway), device.pk, target.address, raw)
     try:
         answer = ask(
             device.gateway, Write(device=device.pk, tag=target, value=raw, ticket=ticket, within=setpoint.within)

@@ -11,11 +11,11 @@ from django.db import transaction
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.permissions import can_edit
 from gongfu.kernel.audit import services as audit
-from gongfu.kernel.errors import Conflict, Forbidden, Invalid
+from gongfu.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from gongfu.kernel.i18n import mark
-from gongfu.platform.devices import versions
+from gongfu.platform.devices import gateways, versions
 from gongfu.platform.devices.document import DeviceDocument, Option, Problem, TagDocument, canonical, check, parse
-from gongfu.platform.devices.models import Device, Outbox, Place, Tag, Version
+from gongfu.platform.devices.models import Device, Place, Tag, Version
 from gongfu.platform.devices.rules import LifeState
 from gongfu.platform.devices.services import configuration, give_identifier, separate_secrets
 
@@ -79,7 +79,7 @@ def put(
         set_now = sorted({name for name in held | set(given) if given.get(name, "x") != ""})
         place = " / ".join(_names(document.place))
         document = msgspec.structs.replace(document, secrets=set_now, place=place)
-        problems = check(document)
+        problems = check(document) or _of_gateway(organisation, document)
         if problems:
             raise WrongDocument(problems)
         before = versions.fresh(device) if device is not None else None
@@ -94,6 +94,14 @@ def put(
         if isinstance(actor, User) and not agreed and versions.needs_approval(organisation, actor):
             return Outcome(What.PROPOSED, device, versions.propose(actor, organisation, device, document, given, why))
         return _apply(actor, organisation, device, document, given, why, before)
+
+
+def _of_gateway(organisation: Organisation, document: DeviceDocument) -> list[Problem]:
+    try:
+        gateways.check(organisation, document.gateway)
+    except NotFound as error:
+        return [Problem("gateway", error)]
+    return []
 
 
 def _apply(
@@ -119,13 +127,13 @@ def _apply(
     device.place = place_called(organisation, document.place)
     device.options = {**document.options, **secrets}
     separate_secrets(device)
+    if not new and gateway != device.gateway:
+        device.leave(gateway)
     device.save()
     _put_tags(device, document.tags)
     if new or device.identifier:
         give_identifier(device)
     device = Device.objects.select_related("organisation", "place").prefetch_related("tags").get(pk=device.pk)
-    if not new and gateway != device.gateway:
-        Outbox.objects.create(gateway=gateway, device=device.pk)
     if new or gateway != device.gateway or configuration(device) != told:
         device.tell_gateway()
     version = versions.keep(device, actor, why, before=before)

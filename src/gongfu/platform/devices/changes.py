@@ -9,7 +9,7 @@ from gongfu.kernel.i18n import mark
 from gongfu.network.drivers import registry as drivers
 from gongfu.network.gateway.config import DeviceConfig
 from gongfu.network.models import library
-from gongfu.platform.devices import versions
+from gongfu.platform.devices import gateways, versions
 from gongfu.platform.devices.models import Device, Outbox, Place, Tag
 from gongfu.platform.devices.rules import LifeState
 from gongfu.platform.devices.services import TagDraft, give_identifier, separate_secrets, tags_of_type
@@ -25,6 +25,7 @@ def check_options(driver: str, options: object) -> None:
 def save_device(device: Device, user: User, is_new: bool) -> None:
     """Store a device from the API. A new one is in service and gets the tags of its type."""
     versions.require_direct(device.organisation, user)
+    gateways.check(device.organisation, device.gateway)
     separate_secrets(device)
     kept = None if is_new else versions.fresh(device)
     if is_new:
@@ -37,7 +38,7 @@ def save_device(device: Device, user: User, is_new: bool) -> None:
         before = Device.objects.only("gateway", "organisation", "key").get(pk=device.pk)
         _check_same_owner(before, device)
         if before.gateway != device.gateway:
-            Outbox.objects.create(gateway=before.gateway, device=device.pk)
+            device.leave(before.gateway)
         device.save()
         if device.identifier:
             give_identifier(device)

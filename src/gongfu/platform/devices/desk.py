@@ -17,6 +17,11 @@ def ask(gateway: str, question: Question) -> Answer:
     return _asker().ask(gateway, question)
 
 
+def request(subject: str, data: bytes, within: float) -> bytes:
+    """What listens on ``subject`` of the bus answers; raises :class:`gongfu.kernel.errors.Unavailable`."""
+    return _asker().request(subject, data, within)
+
+
 def trial(
     organisation: Organisation, name: str, driver: str, options: dict[str, Option], *, device: int = 0
 ) -> DeviceConfig:

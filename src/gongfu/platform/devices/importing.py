@@ -11,7 +11,7 @@ from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.permissions import can_edit
 from gongfu.kernel.errors import GongfuError, Invalid
 from gongfu.kernel.i18n import mark
-from gongfu.platform.devices import applying, entries, files, sheets, versions
+from gongfu.platform.devices import applying, entries, files, gateways, sheets, versions
 from gongfu.platform.devices.applying import What
 from gongfu.platform.devices.document import Change, DeviceDocument, canonical, difference
 from gongfu.platform.devices.entries import DeviceEntry, Fault, fault
@@ -76,6 +76,7 @@ def plan(
     owners = _owners(actor)
     faults.extend(entries.twice(found))
     planned: list[Planned] = []
+    readable = gateways.remembered()
     for start in range(0, len(found), _AT_ONCE):
         if say:
             say(100 * start / len(found), f"{start} / {len(found)}")
@@ -88,11 +89,22 @@ def plan(
             base = None if whole else before
             held = _held(device, entry)
             document = entries.resolve(entry, base, faults, held)
-            if document is not None:
+            if document is not None and _is_readable(owner, document, entry, readable, faults):
                 planned.append(Planned(owner, entry, document, before))
             if len(faults) >= sheets.MOST_FAULTS:
                 return planned
     return planned
+
+
+def _is_readable(
+    owner: Organisation, document: DeviceDocument, entry: DeviceEntry, check: gateways.Check, faults: list[Fault]
+) -> bool:
+    try:
+        check(owner, document.gateway)
+    except GongfuError as error:
+        faults.append(fault(entry.where, "gateway", document.gateway, error))
+        return False
+    return True
 
 
 def _held(device: Device | None, entry: DeviceEntry) -> list[str]:

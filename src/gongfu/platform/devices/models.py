@@ -124,6 +124,11 @@ class Device(LifeCycle, OwnedModel):
         """Its configuration, or its withdrawal, reaches the gateway once this transaction commits."""
         Outbox.objects.create(gateway=self.gateway, device=self.pk)
 
+    def leave(self, gateway: str) -> None:
+        """It is taken from ``gateway``, which will forget it; how it does at the other one is not known yet."""
+        Outbox.objects.create(gateway=gateway, device=self.pk)
+        self.connection, self.connection_since, self.problem = self.Connection.UNKNOWN, None, ""
+
 
 class Tag(OwnedModel):
     """One measured or computed quantity of a device. Its primary key is the series id in the store."""

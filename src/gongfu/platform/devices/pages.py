@@ -162,11 +162,12 @@ DEVICES: Resource[Device] = Resource(
         Column("last_reading_at", template="devices/cells/last_reading.html"),
         Column("identifier", template="devices/cells/identifier.html"),
         Column("driver", shown=False),
+        Column("gateway", shown=False),
         Column("serial_number", shown=False),
         Column("life", shown=False),
     ],
     search=["name", "name_en", "key", "identifier", "serial_number"],
-    filters=["connection", Filter("type", _("Type"), _of_type, _types), "organisation", "driver", "life"],
+    filters=["connection", Filter("type", _("Type"), _of_type, _types), "organisation", "driver", "gateway", "life"],
     ordering="name",
     queryset=_devices,
     form=[

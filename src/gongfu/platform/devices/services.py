@@ -156,6 +156,8 @@ def enter_device(actor: User | str, organisation: Organisation, draft: DeviceDra
     model = library.type_by_id(draft.type)
     with transaction.atomic():
         before, kept = audit.state(device), versions.fresh(device)
+        if device.gateway != draft.gateway:
+            device.leave(device.gateway)
         device.driver, device.options, device.interval = draft.driver, draft.options, draft.interval
         device.gateway, device.life = draft.gateway, LifeState.IN_SERVICE.value
         separate_secrets(device)

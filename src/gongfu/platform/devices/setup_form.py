@@ -15,7 +15,7 @@ from gongfu.kernel.accounts.permissions import can_edit
 from gongfu.kernel.errors import Forbidden, GongfuError, Invalid
 from gongfu.kernel.i18n import mark
 from gongfu.network.drivers import registry as drivers
-from gongfu.platform.devices import connection, rows, versions
+from gongfu.platform.devices import connection, gateways, rows, versions
 from gongfu.platform.devices.document import DeviceDocument, Option, Problem, model_of, written
 from gongfu.platform.devices.models import Device
 from gongfu.platform.devices.prefilling import Prefill
@@ -62,7 +62,8 @@ class Setup:
         return {name: value for name, value in merged.items() if name in self.options or value != ""}
 
     def check_connection(self) -> None:
-        """Raise what is wrong with the connection, if something is."""
+        """Raise what is wrong with the connection, if something is: it must be tried by a gateway of its owner, too."""
+        gateways.check(self.organisation, self.texts["gateway"])
         for error in self.option_errors.values():
             raise error
 
@@ -137,7 +138,7 @@ def blank(request: HttpRequest, driver: str, wanted: Organisation | None = None)
     texts = dict.fromkeys(TEXTS, "") | {
         "key": f"{stem}-{number}",
         "name": f"{protocol} {number}"[:80],
-        "gateway": "local",
+        "gateway": gateways.own(),
         "interval": "1",
     }
     return Setup(driver, organisation, texts=texts)
@@ -177,7 +178,7 @@ def sent(request: HttpRequest, device: Device | None) -> Setup:
     made.texts = {name: _clean(data.get(name, "")) for name in TEXTS}
     if device is not None:
         made.texts["key"] = device.key
-    made.texts["gateway"] = made.texts["gateway"] or "local"
+    made.texts["gateway"] = made.texts["gateway"] or gateways.own()
     made.sent = {name: _clean(data.get(name, "")) for name in data if name.startswith(connection.PREFIX)}
     read = connection.read(driver, made.sent, made.held)
     made.options, made.secrets, made.option_errors = read.options, read.secrets, read.errors

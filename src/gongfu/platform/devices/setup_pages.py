@@ -20,7 +20,7 @@ from gongfu.network.gateway.asking import Browse, Browsed, Failed, Reached, Read
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
 from gongfu.network.models import library
 from gongfu.network.retrofit.recipes import is_derived
-from gongfu.platform.devices import applying, beside, desk, prefilling, rows, services, setup_form, versions
+from gongfu.platform.devices import applying, beside, desk, gateways, prefilling, rows, services, setup_form, versions
 from gongfu.platform.devices.applying import What, WrongDocument
 from gongfu.platform.devices.document import MOST_TAGS, TagDocument, model_of
 from gongfu.platform.devices.models import Device, Place
@@ -39,12 +39,15 @@ def new_page(request: HttpRequest) -> HttpResponse:
     known = prefilling.find(accounts.user_of(request), request.GET.get("from", ""))
     if known is not None:
         return _page(request, setup_form.prefilled(request, known))
-    driver = request.GET.get("driver", "")
+    driver, gateway = request.GET.get("driver", ""), request.GET.get("gateway", "")[:64]
     if driver not in drivers.names():
         cards = [drivers.manifest(name) for name in drivers.names()]
         cards.sort(key=lambda manifest: manifest.protocol.casefold())
-        return render(request, "devices/protocols.html", {"cards": cards})
-    return _page(request, setup_form.blank(request, driver))
+        return render(request, "devices/protocols.html", {"cards": cards, "gateway": gateway})
+    setup = setup_form.blank(request, driver, gateways.owner(gateway) if gateway else None)
+    if gateway in dict(gateways.choices(setup.organisation)):
+        setup.texts["gateway"] = gateway
+    return _page(request, setup)
 
 
 @require_http_methods(["GET", "POST"])
@@ -268,6 +271,7 @@ def _page(request: HttpRequest, setup: Setup, problem: str = "", *, status: int 
         "types": [(type_id, name) for name, type_id in types],
         "owners": [] if setup.device else setup_form.owners(request),
         "places": places,
+        "gateways": gateways.choices(setup.organisation, setup.texts["gateway"]),
         "rows": setup.rows,
         "kinds": rows.KINDS,
         "most": min(rows.MOST_ROWS, MOST_TAGS),

@@ -31,6 +31,7 @@ _HELP: Mapping[str, tuple[str, str]] = {
     "driver": (mark("What the device speaks; see the list."), "modbus"),
     "options": (mark("name=value, and a semicolon between two."), "host=10.0.0.5; port=502; unit=1"),
     "interval": (mark("Seconds between two readings."), "1"),
+    "gateway": (mark("Who reads it: this node, or an edge node near the machine."), "local"),
     "address": (mark("In the driver's notation; see the driver's description."), "holding:0:uint16"),
     "scale": (mark("Value = raw × scale + offset."), "0.1"),
     "deadband": (mark("A value that moved by no more than this is not stored; 0 stores all."), "0.5"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -35,6 +35,8 @@ _BATCH = 500
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+Key = tuple[str, int]
+"""A gateway and the number of a device."""
 _state = msgspec.json.Decoder(DeviceState)
 
 
@@ -135,21 +137,21 @@ async def _follow(js: JetStreamContext, stopping: asyncio.Event, reconnected: as
     reconnected.clear()
     store = await js.key_value(bus.ACTUAL)
     watcher = await store.watchall()
-    seen: dict[int, DeviceState] = {}
-    written: dict[int, str] = {}
+    seen: dict[Key, DeviceState] = {}
+    written: dict[Key, str] = {}
     last_full = 0.0
     try:
         while not stopping.is_set() and not reconnected.is_set():
             changed = await _collect(watcher, seen)
             full = time.monotonic() - last_full >= _LAST_READING_EVERY * (1 + len(written) / 1000)
-            due = [
-                state
-                for device, state in (seen.items() if full else changed.items())
-                if full or written.get(device) != state.status + state.problem
-            ]
+            due = {
+                key: state
+                for key, state in (seen if full else changed).items()
+                if full or written.get(key) != state.status + state.problem
+            }
             if due:
                 await _records(partial(write_states, due))
-                written.update((state.device, state.status + state.problem) for state in due)
+                written.update((key, state.status + state.problem) for key, state in due.items())
             if full:
                 last_full = time.monotonic()
                 seen.clear()
@@ -157,9 +159,9 @@ async def _follow(js: JetStreamContext, stopping: asyncio.Event, reconnected: as
         await watcher.stop()  # type: ignore[no-untyped-call]
 
 
-async def _collect(watcher: KeyValue.KeyWatcher, seen: dict[int, DeviceState]) -> dict[int, DeviceState]:
+async def _collect(watcher: KeyValue.KeyWatcher, seen: dict[Key, DeviceState]) -> dict[Key, DeviceState]:
     """States that arrive within one period."""
-    changed: dict[int, DeviceState] = {}
+    changed: dict[Key, DeviceState] = {}
     until = time.monotonic() + _PERIOD
     while (left := until - time.monotonic()) > 0:
         try:
@@ -173,17 +175,22 @@ async def _collect(watcher: KeyValue.KeyWatcher, seen: dict[int, DeviceState]) -
         except msgspec.DecodeError:
             log.warning("unreadable device state", key=entry.key)
             continue
-        changed[state.device] = seen[state.device] = state
+        gateway, _, device = entry.key.rpartition(".")
+        if device == str(state.device):
+            changed[gateway, state.device] = seen[gateway, state.device] = state
     return changed
 
 
-def write_states(states: Iterable[DeviceState]) -> None:
-    """Copy what gateways said into the device records; unknown devices are passed over."""
-    by_id = {state.device: state for state in states}
+def write_states(states: Mapping[Key, DeviceState]) -> None:
+    """Copy what gateways said into the device records; unknown devices are passed over.
+
+    A gateway is heard about its own devices only: one that a device was taken from may be late to notice.
+    """
     with transaction.atomic():
-        devices = list(Device.objects.filter(pk__in=by_id))
+        found = Device.objects.filter(pk__in={device for _gateway, device in states})
+        devices = [device for device in found if (device.gateway, device.pk) in states]
         for device in devices:
-            state = by_id[device.pk]
+            state = states[device.gateway, device.pk]
             device.connection = state.status.value
             device.connection_since = _moment(state.since)
             device.problem = state.problem[:500]

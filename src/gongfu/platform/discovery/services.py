@@ -23,7 +23,7 @@ from gongfu.network.drivers import registry
 from gongfu.network.drivers.contract import Identity
 from gongfu.network.gateway.asking import Failed, Halt, Question, Scanned
 from gongfu.network.gateway.asking import Scan as Begin
-from gongfu.platform.devices import desk
+from gongfu.platform.devices import desk, gateways
 from gongfu.platform.devices.models import Device
 from gongfu.platform.devices.prefilling import Prefill
 from gongfu.platform.discovery import collecting, proposals
@@ -114,6 +114,7 @@ def start(user: User, organisation: Organisation, order: Order) -> Scan:
             remedy=mark("Ask the administrator of the platform to permit its networks for discovery."),
             organisation=organisation,
         )
+    gateways.check(organisation, permit.gateway)
     ranges.check(ranges.parse(order.targets), ranges.permitted([permit.networks]))
     for wish in order.wishes:
         probes.probe(wish.probe)

@@ -1,0 +1,1 @@
+"""Edge nodes as the node sees them: joining, state, rules, orders, upgrades."""
