@@ -92,8 +92,52 @@ def test_what_is_wrong_is_named(text: str, said: str) -> None:
 
 
 _TOKENS = st.sampled_from(
-    'a b on 状态 功率 1 0 9e99 ( ) （ + - * ** / // % < == and or not if else , min( mean( total( today( convert( "10m" "h" '
-    '"kW" “ [ . lambda := await \x00 且 非 𝒂'.split()
+    [
+        "a",
+        "b",
+        "on",
+        "状态",
+        "功率",
+        "1",
+        "0",
+        "9e99",
+        "(",
+        ")",
+        "（",
+        "+",
+        "-",
+        "*",
+        "**",
+        "/",
+        "//",
+        "%",
+        "<",
+        "==",
+        "and",
+        "or",
+        "not",
+        "if",
+        "else",
+        ",",
+        "min(",
+        "mean(",
+        "total(",
+        "today(",
+        "convert(",
+        '"10m"',
+        '"h"',
+        '"kW"',
+        "“",
+        "[",
+        ".",
+        "lambda",
+        ":=",
+        "await",
+        "\x00",
+        "且",
+        "非",
+        "𝒂",
+    ]
 )
 
 
