@@ -96,6 +96,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Health of the worker (HTTP, loopback only)."""
     northbound_port: int = 8609
     """Health of the northbound servers (HTTP, loopback only)."""
+    streams_port: int = 8613
+    """Health of the rules over readings (HTTP, loopback only)."""
     simulator_port: int = 8608
     """Health and fault injection of the demonstration plant (HTTP, loopback only)."""
     mqtt_port: int = 1883
