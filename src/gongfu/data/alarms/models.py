@@ -252,8 +252,10 @@ class Outlet(OwnedModel):
         max_length=500,
         help_text=_("E-mail addresses with commas between them, or the address that the robot was given, without key."),
     )
+    token = models.CharField(max_length=500, blank=True, editable=False)
+    """What lets whoever has it speak: written by people, read only by the sender."""
     secret = models.CharField(max_length=500, blank=True, editable=False)
-    """Key or signing secret: written by people, read only by the sender."""
+    """Signing secret, kept in the same way."""
     language = models.CharField(_("Language"), max_length=10, choices=Language.choices, default=Language.CHINESE)
     per_minute = models.PositiveSmallIntegerField(
         _("Messages a minute"), default=10, validators=[MinValueValidator(1), MaxValueValidator(600)]

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.utils import timezone
 
-from gongfu.data.alarms import rules, telling
+from gongfu.data.alarms import binding, rules, telling
 from gongfu.data.alarms.models import Alarm, AlarmRule, Note, RuleOutbox, Shelf
 from gongfu.data.alarms.rules import AlarmState, Transition
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.accounts.permissions import can_edit, can_operate
 from gongfu.kernel.audit import services as audit
-from gongfu.kernel.errors import Conflict, Forbidden, Invalid
+from gongfu.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from gongfu.kernel.i18n import mark
 from gongfu.platform.devices.models import Device
 
@@ -179,6 +179,16 @@ def set_service(user: User, rule: AlarmRule, in_service: bool, why: str = "") ->
         else:
             left.exclude(state=Alarm.State.NORMAL).update(state=Alarm.State.OUT_OF_SERVICE, active=False)
         audit.record(user, "change", rule, before=before, after=audit.state(rule), reason=why)
+
+
+def prepare(rule: AlarmRule) -> None:
+    """Check and save a rule; raises :class:`Invalid`, and :class:`NotFound` for another organisation's device."""
+    if rule.device is not None and rule.device.organisation_id != rule.organisation_id:
+        raise NotFound(mark("{thing} belongs to another organisation."), thing=rule.device)
+    if rule.device is None and not rule.type:
+        raise Invalid(mark("A rule needs a device or an information model."))
+    binding.check_rule(rule)
+    rule.save()
 
 
 def note(user: User, alarm: Alarm, text: str) -> Note:
