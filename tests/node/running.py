@@ -25,6 +25,7 @@ PORTS = [
     "supervisor",
     "gateway",
     "northbound",
+    "streams",
     "resolver",
     "handle_http",
     "worker",

@@ -19,6 +19,7 @@ DAEMONS = {
     "recorder": "gongfu.data.telemetry.process",
     "gateway": "gongfu.network.gateway.process",
     "northbound": "gongfu.network.serving.process",
+    "streams": "gongfu.data.streams.process",
     "resolver": "gongfu.identity.resolver.process",
     "worker": "gongfu.console.worker",
     "simulate": "gongfu.simulators.process",

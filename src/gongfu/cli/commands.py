@@ -41,6 +41,7 @@ def _app() -> typer.Typer:
         "recorder": mark("Takes readings from the bus into the telemetry store."),
         "gateway": mark("Connects devices with the bus."),
         "northbound": mark("Serves devices to other programs as OPC UA, Modbus TCP and Sparkplug B."),
+        "streams": mark("Evaluates alarm rules over the readings."),
         "resolver": mark("Answers the Handle protocol."),
         "worker": mark("Background tasks."),
         "simulate": mark("The demonstration plant."),

@@ -60,6 +60,7 @@ def plans(settings: Settings) -> list[Plan]:
         _daemon("worker", loopback, settings.worker_port, after_preparation=True),
         _daemon("gateway", loopback, settings.gateway_port),
         _daemon("northbound", loopback, settings.northbound_port),
+        _daemon("streams", loopback, settings.streams_port),
         _daemon("web", settings.host, settings.web_port, after_preparation=True),
     ]
     if settings.demonstration:

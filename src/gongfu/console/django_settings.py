@@ -78,6 +78,7 @@ GONGFU_APPS = [
     "gongfu.platform.modelling",
     "gongfu.data.telemetry",
     "gongfu.data.retrofit",
+    "gongfu.data.alarms",
     "gongfu.console",
 ]
 INSTALLED_APPS = [

@@ -25,6 +25,7 @@ TASKS = {
     "worker": _("Background jobs; sends configuration to gateways"),
     "gateway": _("Talks to the devices"),
     "northbound": _("Serves devices to other programs"),
+    "streams": _("Evaluates alarm rules over the readings"),
     "web": _("This console and the API"),
     "simulate": _("The machines of the demonstration plant"),
 }

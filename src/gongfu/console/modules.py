@@ -37,6 +37,7 @@ MODULES = (
     "gongfu.platform.modelling",
     "gongfu.data.telemetry",
     "gongfu.data.retrofit",
+    "gongfu.data.alarms",
     "gongfu.kernel.tasks",
     "gongfu.kernel.audit",
     "gongfu.kernel.accounts",

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
+from gongfu.data.alarms import services as alarms
 from gongfu.identity.business import services as business
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
@@ -29,9 +30,19 @@ class Need:
 
 def needs(user: User) -> list[Need]:
     """Whatever waits for ``user``; people who may only read are never asked."""
-    if not can_edit(user, None):
-        return []
-    return [*_refused_devices(user), *_waiting_applications(user)]
+    found = list(_waiting_alarms(user))
+    if can_edit(user, None):
+        found += [*_refused_devices(user), *_waiting_applications(user)]
+    return found
+
+
+def _waiting_alarms(user: User) -> Iterator[Need]:
+    waiting = alarms.unacknowledged(user)
+    if waiting:
+        sentence = ngettext(
+            "%(n)d alarm waits to be acknowledged.", "%(n)d alarms wait to be acknowledged.", waiting
+        )
+        yield Need(waiting, sentence % {"n": waiting}, f"{reverse('data-alarms')}?which=unacknowledged")
 
 
 def _refused_devices(user: User) -> Iterator[Need]:

@@ -21,7 +21,8 @@ def main(settings: Settings) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gongfu.console.django_settings")
     django.setup()
 
-    from gongfu.data.retrofit import periodic as retrofit  # noqa: PLC0415 (needs django.setup)
+    from gongfu.data.alarms import desk as alarms  # noqa: PLC0415 (needs django.setup)
+    from gongfu.data.retrofit import periodic as retrofit  # noqa: PLC0415
     from gongfu.identity.authentication.services import expire as expire_reviews  # noqa: PLC0415 (needs django.setup)
     from gongfu.identity.business import periodic  # noqa: PLC0415
     from gongfu.identity.escrow.services import keep  # noqa: PLC0415
@@ -52,6 +53,7 @@ def main(settings: Settings) -> None:
             beside = [
                 asyncio.create_task(lead(settings, client, open_store(settings.home), stopping)),
                 asyncio.create_task(linking.run(client, stopping)),
+                asyncio.create_task(alarms.run(client, stopping)),
             ]
             try:
                 await sync.run(js, stopping, reconnected)

@@ -22,6 +22,9 @@ class EventKind(StrEnum):
     """The configuration cannot work: wrong address, wrong option."""
     BUFFER_FULL = "buffer_full"
     """The bus takes no readings and the gateway's memory is used up: its devices are read less often until it does."""
+    ALARM_RAISED = "alarm_raised"
+    """An alarm rule's condition holds; ``detail``: number of the rule and value."""
+    ALARM_CLEARED = "alarm_cleared"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

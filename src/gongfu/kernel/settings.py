@@ -41,7 +41,7 @@ ROLES = ("top", "secondary", "enterprise", "recursive")
 """What a node can be in the identifier system."""
 _MAY_BE_OFF = ("http_ingest_port",)
 _RESOLVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
-_LISTS = ("allowed_hosts", "discovery_ranges", "file_roots", "roles", "roots")
+_LISTS = ("allowed_hosts", "discovery_ranges", "file_roots", "outlet_networks", "roles", "roots")
 _ADDRESSES = (
     ("public_url", ("http://", "https://"), mark("Use https://name or http://name:port.")),
     (
@@ -52,6 +52,7 @@ _ADDRESSES = (
     ("bus_url", ("nats://", "tls://"), mark("Use nats://user:password@host:port.")),
     ("mirror_of", ("nats://", "tls://"), mark("Use nats://user:password@host:port/NODE.")),
     ("store_url", ("http://", "https://"), mark("Use http://user:password@host:port/database.")),
+    ("smtp_url", ("smtp://", "smtps://", "smtp+starttls://"), mark("Use smtps://user:password@host:465.")),
     ("gs1_resolver_url", ("http://", "https://"), mark("Use https://name.")),
     ("did_resolver_url", ("http://", "https://"), mark("Use https://name.")),
     ("ecode_resolver_url", ("http://", "https://"), mark("Use https://name.")),
@@ -96,6 +97,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Health of the worker (HTTP, loopback only)."""
     northbound_port: int = 8609
     """Health of the northbound servers (HTTP, loopback only)."""
+    streams_port: int = 8613
+    """Health of the rules over readings (HTTP, loopback only)."""
     simulator_port: int = 8608
     """Health and fault injection of the demonstration plant (HTTP, loopback only)."""
     mqtt_port: int = 1883
@@ -117,6 +120,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Use this ClickHouse instead of the recorder's own: http://user:password@host:port/database."""
     file_roots: list[str] = []
     """Folders from which devices may read files, each with a folder for every organisation, named by its code."""
+    smtp_url: str = ""
+    """Mail server for notifications: smtps://user:password@host:465, smtp+starttls://…:587 or smtp://host:25."""
+    smtp_from: str = ""
+    """Sender of notifications; default: the user name of ``smtp_url``."""
+    outlet_networks: list[str] = []
+    """Private networks, as 192.168.1.0/24, to which webhooks and robots may post; public addresses always may."""
     nats_server: str = ""
     """Path of the nats-server to start; default: the one from the wheel, else from PATH."""
     identifier_prefix: str = "88.118"
@@ -225,8 +234,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             self.recursive_cache_bytes >= 1_000_000,
             mark("Use at least 1000000, one megabyte."),
         )
-        for network in self.discovery_ranges:
-            _check("discovery_ranges", network, _is_network(network), mark("Use networks such as 192.168.1.0/24."))
+        for name in ("discovery_ranges", "outlet_networks"):
+            for network in getattr(self, name):
+                _check(name, network, _is_network(network), mark("Use networks such as 192.168.1.0/24."))
         resolvers = [("roots", address) for address in self.roots]
         for name, address in [("parent", self.parent), ("recursive", self.recursive), *resolvers]:
             found = not address or _RESOLVER.fullmatch(address) is not None

@@ -80,8 +80,10 @@ class Consumer:
         self._reset_needed = True
         self._arrived.set()
 
-    async def take(self, *, rows_bytes: int, seconds: float) -> Taken | None:
+    async def take(self, *, rows_bytes: int, seconds: float, patience: float = EXPIRES) -> Taken | None:
         """What arrives within ``seconds`` of the first message, at most about ``rows_bytes``; None: nothing came.
+
+        The first message is awaited for ``patience`` seconds.
 
         Returns early when there is enough. Raises :class:`Unavailable` when the bus does not serve the stream.
         """
@@ -90,7 +92,7 @@ class Consumer:
         loop = asyncio.get_running_loop()
         if not self._got.messages:
             await self._ask()
-            await self._wait(EXPIRES)
+            await self._wait(patience)
         deadline = loop.time() + seconds
         while self._got.messages and self._got.bytes < rows_bytes and (left := deadline - loop.time()) > 0:
             await self._ask()

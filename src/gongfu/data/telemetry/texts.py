@@ -15,6 +15,8 @@ _SENTENCES = {
     EventKind.CONFIGURED: _("Configuration changed"),
     EventKind.REFUSED: _("The configuration cannot work"),
     EventKind.BUFFER_FULL: _("The gateway's buffer was full"),
+    EventKind.ALARM_RAISED: _("Alarm raised"),
+    EventKind.ALARM_CLEARED: _("Alarm cleared"),
 }
 
 

@@ -114,6 +114,8 @@ class Resource(Generic[M]):
     ordering: str = ""
     """Sort before anyone chooses, as in the URL: a column's name, with ``-`` for descending."""
     form: Sequence[Section] = ()
+    form_extra: str = ""
+    """A template below the sections of the form, inside it; knows ``form`` and ``object``."""
     form_class: type[ModelForm[M]] | None = None
     """Further rules of the form; its fields are those of ``form``."""
     tabs: Sequence[Tab[M]] = ()

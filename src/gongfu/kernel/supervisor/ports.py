@@ -72,6 +72,7 @@ def needed(settings: Settings) -> list[Port]:
         Port("supervisor_port", loopback, settings.supervisor_port),
         Port("gateway_port", loopback, settings.gateway_port),
         Port("northbound_port", loopback, settings.northbound_port),
+        Port("streams_port", loopback, settings.streams_port),
         *([Port("http_ingest_port", settings.host, settings.http_ingest_port)] if settings.http_ingest_port else []),
         Port("resolver_port", loopback, settings.resolver_port),
         Port("worker_port", loopback, settings.worker_port),

@@ -20,7 +20,7 @@ from gongfu.network.gateway.asking import Browse, Browsed, Failed, Reached, Read
 from gongfu.network.gateway.config import DeviceConfig, TagConfig
 from gongfu.network.models import library
 from gongfu.network.retrofit.recipes import is_derived
-from gongfu.platform.devices import applying, desk, prefilling, rows, services, setup_form, versions
+from gongfu.platform.devices import applying, beside, desk, prefilling, rows, services, setup_form, versions
 from gongfu.platform.devices.applying import What, WrongDocument
 from gongfu.platform.devices.document import MOST_TAGS, TagDocument, model_of
 from gongfu.platform.devices.models import Device, Place
@@ -223,11 +223,33 @@ def _done(request: HttpRequest, done: applying.Outcome) -> HttpResponse:
         messages.info(request, _("Proposed: it takes effect when a second person agrees."))
         return HttpResponseRedirect(f"/platform/configurations/{done.version.pk}/")
     assert done.device is not None
+    if done.what is What.CREATED:
+        _do_beside(request, done.device)
     if done.what is What.UNCHANGED:
         messages.info(request, _("Nothing has changed."))
     else:
         messages.success(request, _("%(thing)s was saved.") % {"thing": done.device})
     return HttpResponseRedirect(f"/platform/devices/{done.device.pk}/")
+
+
+def _boxes(request: HttpRequest, setup: Setup) -> list[tuple[beside.Beside, bool]]:
+    """Offers, and whether each is ticked: at first all are."""
+    first = request.method != "POST"
+    return [(one, first or f"beside-{one.name}" in request.POST) for one in beside.offered(setup.organisation)]
+
+
+def _do_beside(request: HttpRequest, device: Device) -> None:
+    """What was ticked beside; it failing does not undo the device."""
+    for one in beside.offered(device.organisation):
+        if f"beside-{one.name}" not in request.POST:
+            continue
+        try:
+            said = one.perform(accounts.user_of(request), device)
+        except GongfuError as error:
+            messages.error(request, f"{one.label}: {error.text(get_language())}")
+        else:
+            if said:
+                messages.success(request, said)
 
 
 def _page(request: HttpRequest, setup: Setup, problem: str = "", *, status: int = 200) -> HttpResponse:
@@ -250,6 +272,7 @@ def _page(request: HttpRequest, setup: Setup, problem: str = "", *, status: int 
         "kinds": rows.KINDS,
         "most": min(rows.MOST_ROWS, MOST_TAGS),
         "problem": problem or (_("Nothing was saved yet: please correct the fields marked below.") if wrong else ""),
+        "beside": [] if setup.device else _boxes(request, setup),
         "expected": versions.current_number(setup.device) if setup.device else "",
         "approval": versions.needs_approval(setup.organisation, accounts.user_of(request)),
         "driver_help": translate(mark("The address is in the driver's notation. Value = raw × scale + offset.")),

@@ -53,8 +53,8 @@ function items(points, colours) {
   );
 }
 
-function limits(low, high, colours) {
-  const data = [];
+function limits(low, high, lines, colours) {
+  const data = lines.map(([value, name]) => ({ yAxis: value, name }));
   if (high !== null) data.push({ yAxis: high, name: "H" });
   if (low !== null) data.push({ yAxis: low, name: "L" });
   return {
@@ -67,8 +67,20 @@ function limits(low, high, colours) {
   };
 }
 
-/** The whole option. `view` is {from, to} in ms; `low` and `high` are alarm limits or null. */
-export function options(all, view, { low, high, decimals, compact, colours }) {
+/** Times in which an alarm was, or would have been, active. */
+function areas(marks, colours) {
+  return {
+    silent: true, itemStyle: { color: colours.alarm, opacity: 0.14 },
+    data: marks.map(([from, to]) => [{ xAxis: from }, { xAxis: to }]),
+  };
+}
+
+/** The whole option. `view` is {from, to} in ms; `low` and `high` are alarm limits or null, `lines` further ones
+    ([value, name]), `marks` times to shade ([from, to] in ms). */
+export function options(all, view, { low, high, lines = [], marks = [], decimals, compact, colours }) {
+  const values = lines.map(([value]) => value);
+  const least = values.length ? Math.min(...values, low ?? Infinity) : low;
+  const greatest = values.length ? Math.max(...values, high ?? -Infinity) : high;
   const units = [...new Set(all.map((series) => series.unit))].slice(0, 2);
   const label = { color: colours.quiet, fontSize: 11, fontFamily: colours.font };
   const narrow = compact ? 8 : 12;
@@ -102,7 +114,7 @@ export function options(all, view, { low, high, decimals, compact, colours }) {
       nameTextStyle: { ...label, align: index ? "right" : "left" }, nameGap: 10, splitNumber: compact ? 3 : 5,
       axisLabel: { ...label, formatter: (value) => reading(value) }, axisLine: { show: false }, axisTick: { show: false },
       splitLine: { show: !index, lineStyle: { color: colours.line } },
-      min: reach(low, Math.min), max: reach(high, Math.max),
+      min: reach(least, Math.min), max: reach(greatest, Math.max),
     })),
     dataZoom: compact ? [] : [
       { type: "inside", filterMode: "none", zoomOnMouseWheel: "ctrl", moveOnMouseMove: true, throttle: 60 },
@@ -124,7 +136,8 @@ export function options(all, view, { low, high, decimals, compact, colours }) {
         formatter: () => reading(newest(series)?.[1], decimals),
       },
       labelLayout: { moveOverlap: "shiftY" },
-      markLine: index === 0 && (low !== null || high !== null) ? limits(low, high, colours) : undefined,
+      markLine: index === 0 && (low !== null || high !== null || lines.length) ? limits(low, high, lines, colours) : undefined,
+      markArea: index === 0 && marks.length ? areas(marks, colours) : undefined,
     })),
   };
 }

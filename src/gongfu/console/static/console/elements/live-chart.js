@@ -1,5 +1,6 @@
 // <live-chart src-history="/data/telemetry/history" src-live="/data/telemetry/live?device=3" tag="17,18"
 //             unit="°C" low="5" high="80" range="1h" decimals="1">
+//             limits='[[85,"HH"],[80,"H"]]' marks='[[from,to],…]'
 // History and live readings of up to seven tags. ECharts is loaded when the chart comes into view.
 import { dateTime, reading, text } from "../texts.js";
 import { append, csv, newest, parse } from "./chart-data.js";
@@ -63,6 +64,16 @@ class LiveChart extends HTMLElement {
   limit(name) {
     const given = this.getAttribute(name);
     return given === null || given === "" || Number.isNaN(Number(given)) ? null : Number(given);
+  }
+
+  /** The JSON list of an attribute, empty when it is none. */
+  list(name) {
+    try {
+      const given = JSON.parse(this.getAttribute(name) ?? "[]");
+      return Array.isArray(given) ? given : [];
+    } catch {
+      return [];
+    }
   }
 
   build() {
@@ -183,7 +194,7 @@ class LiveChart extends HTMLElement {
     const view = { from: Math.max(this.view.from, begin), to: this.view.to };
     const decimals = this.hasAttribute("decimals") ? Number(this.getAttribute("decimals")) : undefined;
     const option = options(this.series, view, {
-      low: this.limit("low"), high: this.limit("high"), decimals, compact: this.hasAttribute("compact"), colours: look(this),
+      low: this.limit("low"), high: this.limit("high"), lines: this.list("limits"), marks: this.list("marks"), decimals, compact: this.hasAttribute("compact"), colours: look(this),
     });
     if (!whole && this.drawn) {
       // Only what moves: the zoom that somebody chose stays.
