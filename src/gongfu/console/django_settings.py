@@ -79,6 +79,7 @@ GONGFU_APPS = [
     "gongfu.data.telemetry",
     "gongfu.data.retrofit",
     "gongfu.data.alarms",
+    "gongfu.data.computed",
     "gongfu.console",
 ]
 INSTALLED_APPS = [

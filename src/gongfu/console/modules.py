@@ -38,6 +38,7 @@ MODULES = (
     "gongfu.data.telemetry",
     "gongfu.data.retrofit",
     "gongfu.data.alarms",
+    "gongfu.data.computed",
     "gongfu.kernel.tasks",
     "gongfu.kernel.audit",
     "gongfu.kernel.accounts",

@@ -22,6 +22,7 @@ def main(settings: Settings) -> None:
     django.setup()
 
     from gongfu.data.alarms import desk as alarms  # noqa: PLC0415 (needs django.setup)
+    from gongfu.data.computed import desk as computed  # noqa: PLC0415
     from gongfu.data.retrofit import periodic as retrofit  # noqa: PLC0415
     from gongfu.identity.authentication.services import expire as expire_reviews  # noqa: PLC0415 (needs django.setup)
     from gongfu.identity.business import periodic  # noqa: PLC0415
@@ -54,6 +55,7 @@ def main(settings: Settings) -> None:
                 asyncio.create_task(lead(settings, client, open_store(settings.home), stopping)),
                 asyncio.create_task(linking.run(client, stopping)),
                 asyncio.create_task(alarms.run(client, stopping)),
+                asyncio.create_task(computed.run(client, stopping)),
             ]
             try:
                 await sync.run(js, stopping, reconnected)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from gongfu.data.computed.windows import Window
 
 Value: TypeAlias = float | str | None
-Memory: TypeAlias = list[float | None] | list[list[float]]
+Memory: TypeAlias = list[list[float | None]]
 _SECOND: Final = 1_000_000
 _ENOUGH: Final = 0.5
 """A window of which less is covered makes the result uncertain."""
@@ -85,7 +85,8 @@ class Windowed:
 
     def memory(self) -> Memory:
         """The slots, and last what holds now."""
-        return [*self._window.memory(), [float(part) for part in self._last or ()]]
+        slots: Memory = [[*slot] for slot in self._window.memory()]
+        return [*slots, [float(part) for part in self._last or ()]]
 
     def recall(self, memory: Memory) -> None:
         """As :class:`Keeper` says."""
@@ -121,7 +122,7 @@ class Sum:
 
     def memory(self) -> Memory:
         """Sum, time, value."""
-        return [self._sum, self._time, self._before]
+        return [[self._sum, self._time, self._before]]
 
     def recall(self, memory: Memory) -> None:
         """As :class:`Keeper` says."""
@@ -190,7 +191,7 @@ class Since:
 
     def memory(self) -> Memory:
         """When it began."""
-        return [None if self._began is None else float(self._began)]
+        return [[self._began]]
 
     def recall(self, memory: Memory) -> None:
         """As :class:`Keeper` says."""
@@ -219,7 +220,7 @@ class Previous:
 
     def memory(self) -> Memory:
         """Time and value."""
-        return [self._time, self._before]
+        return [[self._time, self._before]]
 
     def recall(self, memory: Memory) -> None:
         """As :class:`Keeper` says."""
@@ -256,7 +257,7 @@ class Period:
 
     def memory(self) -> Memory:
         """Base, end, last."""
-        return [self._base, float(self._until), self._last]
+        return [[self._base, self._until, self._last]]
 
     def recall(self, memory: Memory) -> None:
         """As :class:`Keeper` says."""
@@ -265,21 +266,12 @@ class Period:
 
 
 def _numbers(memory: Memory) -> list[float | None]:
-    found: list[float | None] = []
-    for part in memory:
-        if isinstance(part, list):
-            raise ValueError(part)
-        found.append(part)
-    return found
+    (row,) = memory
+    return row
 
 
 def _rows(memory: Memory) -> list[list[float]]:
-    found: list[list[float]] = []
-    for part in memory:
-        if not isinstance(part, list):
-            raise ValueError(part)
-        found.append(part)
-    return found
+    return [[float(part) for part in row if part is not None] for row in memory]
 
 
 def _spread(window: Window) -> float | None:

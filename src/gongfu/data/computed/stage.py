@@ -91,11 +91,11 @@ class ComputedStage:
             late = calculation.late
             found.append((calculation.config, calculation.take(sorted(heard, key=_by_time), clock)))
             LATE.inc(calculation.late - late)
-        return _outputs(found)
+        return outputs(found)
 
     def tick(self, clock: int) -> list[Output]:
         """Moments that are complete, and multiples of intervals."""
-        return _outputs([(one.config, results) for one in self._all.values() if (results := one.tick(clock))])
+        return outputs([(one.config, results) for one in self._all.values() if (results := one.tick(clock))])
 
     def state(self, clock: int) -> bytes:
         """What all tags remember."""
@@ -115,7 +115,7 @@ def _by_time(row: Row) -> int:
     return row.time
 
 
-def _outputs(found: list[tuple[ComputedConfig, list[Result]]]) -> list[Output]:
+def outputs(found: list[tuple[ComputedConfig, list[Result]]]) -> list[Output]:
     """One message for each device. Its id follows from what it says: the same readings make the same message."""
     devices: dict[tuple[int, int], list[tuple[ComputedConfig, Result]]] = defaultdict(list)
     for config, results in found:

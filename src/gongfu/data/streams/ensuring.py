@@ -84,7 +84,8 @@ async def ensure_alarms(js: JetStreamContext) -> None:
         await js.consumer_info(ALARMS, DESK)
     except NotFoundError:
         await js.add_consumer(
-            ALARMS, ConsumerConfig(durable_name=DESK, ack_policy=AckPolicy.EXPLICIT, ack_wait=30, max_ack_pending=10_000)
+            ALARMS,
+            ConsumerConfig(durable_name=DESK, ack_policy=AckPolicy.EXPLICIT, ack_wait=30, max_ack_pending=10_000),
         )
 
 
