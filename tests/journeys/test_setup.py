@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from asyncua import Client
 from playwright.sync_api import Page, expect
 
 from gongfu.network.drivers.modbus.simulator import ModbusSimulator, Point
@@ -23,7 +24,10 @@ from .conftest import Node, Visitor
 
 pytestmark = [pytest.mark.journey, pytest.mark.node, pytest.mark.timeout(400)]
 CLICKS, SECONDS = 10, 120
-LIST = "flow\tholding:0:float32\nspeed\tholding:2:uint16\nvibration\tholding:9000:uint16"
+LIST = (
+    "flow\tholding:0:float32\nspeed\tholding:2:uint16\nvibration\tholding:9000:uint16\n"
+    "bearing_temperature\tholding:4:float32"
+)
 
 
 @contextlib.contextmanager
@@ -34,6 +38,7 @@ def plant() -> Iterator[int]:
 
     async def serve() -> None:
         points = [Point("flow", "holding:0:float32", 42.5), Point("speed", "holding:2:uint16", 1450)]
+        points.append(Point("bearing_temperature", "holding:4:float32", 95.0))  # beyond the model's alarm limit
         async with ModbusSimulator("127.0.0.1", 0, points) as simulator:
             ports.append(simulator.port)
             ready.set()
@@ -77,7 +82,9 @@ class Hand:
         self.clicks += 1
 
 
-def test_a_device_that_nobody_configured_is_typed_and_charted_in_ten_clicks(visit: Visitor, running: Running) -> None:
+def test_a_device_that_nobody_configured_is_typed_charted_alarmed_and_served_in_ten_clicks(
+    visit: Visitor, running: Running
+) -> None:
     desk = visit()
     page, hand = desk.page, Hand(desk.page)
     desk.open("/platform/devices/")
@@ -96,7 +103,7 @@ def test_a_device_that_nobody_configured_is_typed_and_charted_in_ten_clicks(visi
         hand.clicks += 1
         page.fill("#pasted", LIST)
         hand.click("#add-pasted")
-        expect(page.locator("#rows input[name=tag-key]")).to_have_count(3)
+        expect(page.locator("#rows input[name=tag-key]")).to_have_count(4)
         expect(page.locator("#rows .state-good").first).to_contain_text("42.5")
         assert page.locator("#rows input[name=tag-unit]").first.input_value() == "m³/h"
         desk.photograph("setup")
@@ -104,10 +111,47 @@ def test_a_device_that_nobody_configured_is_typed_and_charted_in_ten_clicks(visi
         page.wait_for_url(re.compile(r"/platform/devices/\d+/$"))
         page.wait_for_selector("live-value[quality='good']:not([stale])", timeout=60_000)
         page.wait_for_selector("live-chart canvas")
+        _alarmed(page, hand)
+        _served(page)
         assert hand.clicks <= CLICKS
         assert time.monotonic() - begin < SECONDS
         _edited_and_rolled_back(page, hand)
         _seen_on_a_phone(visit, page.url)
+
+
+def _alarmed(page: Page, hand: Hand) -> None:
+    """The limits of the model came with the device, and one of them is exceeded."""
+    hand.click("a[href='?tab=alarms']")
+    until = time.monotonic() + 60
+    while not page.locator("#tab a[href^='/data/alarms/']").count():
+        assert time.monotonic() < until, page.locator("#tab").inner_text()
+        page.wait_for_timeout(500)
+        page.reload()
+    expect(page.locator("#tab")).to_contain_text("轴承温度过高")
+
+
+def _served(page: Page) -> None:
+    """Other programs reach an OPC UA server on the port that the offer says."""
+    address = page.url
+    page.goto(f"{address.partition('/platform')[0]}/platform/northbound/")
+    found = re.search(r"\b(2\d{4}|3\d{4}|[89]\d{3})\b", page.locator("main").inner_text())
+    assert found is not None, page.locator("main").inner_text()
+    port = int(found.group(1))
+
+    async def ask() -> int:
+        return len(await Client(f"opc.tcp://127.0.0.1:{port}").connect_and_get_server_endpoints())
+
+    until = time.monotonic() + 60
+    endpoints: list[int] = []
+    while not endpoints:
+        assert time.monotonic() < until, "the northbound server did not come"
+        with contextlib.suppress(OSError, TimeoutError):
+            thread = threading.Thread(target=lambda: endpoints.append(asyncio.run(ask())))
+            thread.start()
+            thread.join(20)
+        time.sleep(0.5)
+    assert endpoints[0] > 0
+    page.goto(address)
 
 
 def _edited_and_rolled_back(page: Page, hand: Hand) -> None:

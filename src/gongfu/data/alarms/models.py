@@ -89,7 +89,7 @@ class AlarmRule(OwnedModel):
         _("Time (s)"), default=0.0, validators=_SECONDS, help_text=_("For frozen values, missing data and changes.")
     )
     formula = models.CharField(
-        _("Formula"), max_length=500, blank=True, help_text=_("Such as flow < 5 and state = 1, written with ==.")
+        _("Formula"), max_length=500, blank=True, help_text=_("Such as flow < 5 and state == 1.")
     )
     gate_tag = models.CharField(
         _("Only when tag"), max_length=64, blank=True, help_text=_("Suppressed by design while this does not hold.")
@@ -102,8 +102,8 @@ class AlarmRule(OwnedModel):
     group = models.CharField(
         _("First-out group"), max_length=40, blank=True, help_text=_("Of the alarms of one group the first is marked.")
     )
-    remedy = models.CharField(_("What to do"), max_length=300, blank=True)
-    remedy_en = models.CharField(_("What to do (English)"), max_length=300, blank=True)
+    remedy = models.CharField(_("Advice"), max_length=300, blank=True)
+    remedy_en = models.CharField(_("Advice (English)"), max_length=300, blank=True)
     in_service = models.BooleanField(_("In service"), default=True)
     origin = models.CharField(max_length=140, blank=True, editable=False)
     """Which line of the information model it was made from."""
@@ -261,7 +261,7 @@ class Outlet(OwnedModel):
         _("Messages a minute"), default=10, validators=[MinValueValidator(1), MaxValueValidator(600)]
     )
     enabled = models.BooleanField(_("In use"), default=True)
-    problem = models.CharField(_("Problem"), max_length=500, blank=True, editable=False)
+    problem = models.CharField(_("Why not delivered"), max_length=500, blank=True, editable=False)
     delivered_at = models.DateTimeField(_("Last delivered"), null=True, editable=False)
 
     class Meta:
@@ -287,8 +287,8 @@ class Duty(OwnedModel):
     weekdays = models.CharField(
         _("Weekdays"), max_length=7, default="1234567", help_text=_("1 is Monday, 7 is Sunday.")
     )
-    begins = models.TimeField(_("From"), default=dt.time(0))
-    ends = models.TimeField(_("To"), default=dt.time(0), help_text=_("Not later than the beginning: the next day."))
+    begins = models.TimeField(_("Begins at"), default=dt.time(0))
+    ends = models.TimeField(_("Ends at"), default=dt.time(0), help_text=_("Not later than the beginning: the next day."))
 
     class Meta:
         verbose_name = _("on-call line")

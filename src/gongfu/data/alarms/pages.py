@@ -227,7 +227,7 @@ OUTLETS: Resource[Outlet] = Resource(
     filters=["kind", "enabled", "organisation"],
     form=[
         Section(_("Where to"), ["name", "kind", "organisation", "address", "new_token", "new_secret"]),
-        Section(_("How"), ["language", "per_minute", "enabled"]),
+        Section(_("Way of telling"), ["language", "per_minute", "enabled"]),
     ],
     form_class=OutletForm,
     detail=["name", "kind", "address", "language", "per_minute", "enabled", "delivered_at", "organisation"],
@@ -255,7 +255,7 @@ DUTIES: Resource[Duty] = Resource(
     filters=["outlet", "organisation"],
     ordering="after",
     form=[
-        Section(_("Who"), ["name", "organisation", "outlet"]),
+        Section(_("Who is told"), ["name", "organisation", "outlet"]),
         Section(
             _("When"),
             ["lowest", "after", "weekdays", "begins", "ends"],
