@@ -131,7 +131,7 @@ _HISTORIES = st.lists(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_HISTORIES, st.sampled_from([0.0, 7.0]), st.integers(0, 59))
 def test_a_restart_in_the_middle_changes_nothing(
     steps: list[tuple[int, int, int, int]], every: float, cut: int
@@ -149,7 +149,7 @@ def test_a_restart_in_the_middle_changes_nothing(
     assert [*before, *second.take(rows[cut:], 0), *second.finish()] == whole
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(1, 90), st.floats(-1e6, 1e6)), min_size=1, max_size=80), st.integers(10, 3600))
 def test_a_window_is_what_was_within_one_slot(steps: list[tuple[int, float]], length: int) -> None:
     window, time, samples = Window(length * _S), 10_000, []

@@ -6,7 +6,7 @@ import math
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gongfu.data.computed.functions import Kind, Moment, Value
@@ -141,6 +141,7 @@ _TOKENS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_TOKENS, max_size=25).map(" ".join) | st.text(max_size=60))
 @example("a\x00")
 @example("(" * 300 + "a" + ")" * 300)
