@@ -60,7 +60,7 @@ BUILT_IN = (
         "opcua",
         "s7",
     ),
-    *("sparkplug", "sql"),
+    *("sparkplug", "sql", "virtual"),
 )
 ENTRY_POINTS = "gongfu.drivers"
 

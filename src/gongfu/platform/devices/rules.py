@@ -11,6 +11,8 @@ from enum import StrEnum
 from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
 
+COMPUTED = "computed:"
+"""Address of a tag whose values ``gongfu streams`` computes: the gateway does not hear of it."""
 KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
 
 

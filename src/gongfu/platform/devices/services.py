@@ -28,7 +28,7 @@ from gongfu.platform.devices.errors import KeyTaken
 from gongfu.platform.devices.models import Device as Device  # for the modules above
 from gongfu.platform.devices.models import Outbox, Place
 from gongfu.platform.devices.models import Tag as Tag
-from gongfu.platform.devices.rules import LifeState, check_key, identifier
+from gongfu.platform.devices.rules import COMPUTED, LifeState, check_key, identifier
 
 METER = "energy-meter"
 """The type of device that measures what others draw."""
@@ -286,6 +286,7 @@ def configuration(device: Device) -> DeviceConfig | None:
                 interval=tag.interval,
             )
             for tag in device.tags.all()
+            if tag.address != COMPUTED
         ],
     )
 

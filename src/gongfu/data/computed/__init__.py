@@ -1,0 +1,1 @@
+"""Computed tags: values that follow from other tags, of one device or many."""

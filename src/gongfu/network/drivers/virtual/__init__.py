@@ -1,0 +1,1 @@
+"""A device that is no machine: its tags are computed from those of others."""
