@@ -82,6 +82,7 @@ GONGFU_APPS = [
     "gongfu.data.access",
     "gongfu.data.retrofit",
     "gongfu.data.alarms",
+    "gongfu.data.computed",
     "gongfu.data.backup",
     "gongfu.console",
 ]

@@ -41,6 +41,7 @@ MODULES = (
     "gongfu.data.access",
     "gongfu.data.retrofit",
     "gongfu.data.alarms",
+    "gongfu.data.computed",
     "gongfu.data.backup",
     "gongfu.kernel.tasks",
     "gongfu.kernel.audit",

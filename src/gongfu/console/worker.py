@@ -24,6 +24,7 @@ def main(settings: Settings) -> None:
     from gongfu.data.access import periodic as access  # noqa: PLC0415 (needs django.setup)
     from gongfu.data.alarms import desk as alarms  # noqa: PLC0415 (needs django.setup)
     from gongfu.data.backup import periodic as backups  # noqa: PLC0415
+    from gongfu.data.computed import desk as computed  # noqa: PLC0415
     from gongfu.data.retrofit import periodic as retrofit  # noqa: PLC0415
     from gongfu.data.telemetry import describing  # noqa: PLC0415
     from gongfu.identity.authentication.services import expire as expire_reviews  # noqa: PLC0415 (needs django.setup)
@@ -60,6 +61,7 @@ def main(settings: Settings) -> None:
                 asyncio.create_task(lead(settings, client, open_store(settings.home), stopping)),
                 asyncio.create_task(linking.run(client, stopping)),
                 asyncio.create_task(alarms.run(client, stopping)),
+                asyncio.create_task(computed.run(client, stopping)),
                 asyncio.create_task(network_map.run(client, stopping)),
                 asyncio.create_task(edges.run(client, stopping, edges_reconnected)),
             ]

@@ -10,6 +10,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from gongfu.data.alarms.stage import AlarmStage
+from gongfu.data.computed.stage import ComputedStage
 from gongfu.data.streams import ensuring
 from gongfu.data.streams.following import Clock, Follower
 from gongfu.data.streams.memory import Memory
@@ -26,7 +27,7 @@ def main(settings: Settings) -> None:
 
     async def body(stopping: asyncio.Event) -> None:
         health = ops.Health("streams", "bus", "rules")
-        async with ops.serve(ops.app(health), sock), running(settings, [AlarmStage()], health) as follower:
+        async with ops.serve(ops.app(health), sock), running(settings, [ComputedStage(), AlarmStage()], health) as follower:
             await follower.run(stopping)
 
     process.run(settings, "streams", body)
