@@ -82,6 +82,7 @@ DOORS = {
     "platform.modelling": {"services", "models", "observing"},
     "data.retrofit": {"services", "periodic", "demonstration"},
     "data.telemetry": {"services", "overview", "texts", "batch", "consume", "rules", "schema", "store", "views"},
+    "data.computed": {"services", "desk", "stage"},
     "data.streams": {"ensuring", "stage"},
     "data.alarms": {"services", "desk", "demonstration", "stage"},
     "data.access": {"services", "periodic", "interface", "asking"},

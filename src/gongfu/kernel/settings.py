@@ -41,8 +41,7 @@ SIMULATOR_PORTS = 20
 """How many ports the demonstration plant may use, from ``simulator_base_port`` on."""
 ROLES = ("top", "secondary", "enterprise", "recursive")
 """What a node can be in the identifier system."""
-_MAY_BE_OFF = ("http_ingest_port", "clickhouse_port")
-_MAY_BE_OFF = ("http_ingest_port", "leaf_port")
+_MAY_BE_OFF = ("http_ingest_port", "clickhouse_port", "leaf_port")
 _RESOLVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 _LISTS = ("allowed_hosts", "discovery_ranges", "file_roots", "outlet_networks", "roles", "roots")
 _ADDRESSES = (

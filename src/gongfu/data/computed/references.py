@@ -76,7 +76,9 @@ def take_apart(text: str) -> Written:
     if len(references) > MOST_INPUTS:
         raise Invalid(mark("There are more than {most} inputs."), most=MOST_INPUTS)
     if set("{}｛｝") & set(plain):
-        raise Invalid(mark("A brace is open or closed without its other half."), remedy=mark("Write device.tag in braces."))
+        raise Invalid(
+            mark("A brace is open or closed without its other half."), remedy=mark("Write device.tag in braces.")
+        )
     words = frozenset(_WORD.findall(_QUOTED.sub(" ", plain))) - references.keys()
     return Written(plain, references, spelt, words)
 

@@ -27,7 +27,8 @@ def main(settings: Settings) -> None:
 
     async def body(stopping: asyncio.Event) -> None:
         health = ops.Health("streams", "bus", "rules")
-        async with ops.serve(ops.app(health), sock), running(settings, [ComputedStage(), AlarmStage()], health) as follower:
+        stages: list[Stage] = [ComputedStage(), AlarmStage()]
+        async with ops.serve(ops.app(health), sock), running(settings, stages, health) as follower:
             await follower.run(stopping)
 
     process.run(settings, "streams", body)
