@@ -132,7 +132,7 @@ def npm_ci(work: Path) -> None:
     if done.returncode:
         reason = (done.stderr or done.stdout).strip()[-2000:]
         raise SystemExit(
-            "\nGongfu needs Tabler, ECharts and OPC UA NodeSets from the npm registry, and npm could not install them:\n\n"
+            "\nGongfu needs Tabler, ECharts and OPC UA NodeSets from the npm registry; npm could not install them:\n\n"
             f"{reason}\n\n"
             "What to do: let this machine reach an npm registry (a mirror is set by `npm config set registry URL` or\n"
             "the environment variable NPM_CONFIG_REGISTRY, a proxy by HTTPS_PROXY), then run the same command again.\n"

@@ -16,7 +16,8 @@ over the devices, ``fleet_missed_in_all`` their sum.
 ``cpu_ratio_to_thingsboard_gateway``: processor seconds of ThingsBoard's gateway over those of ours for the same devices
 and the same time (``thingsboard.py``). ``THINGSBOARD_GATEWAY`` names its program, in an environment of its own:
 
-    python -m venv DIRECTORY && DIRECTORY/bin/pip install thingsboard-gateway
+    python -m venv DIRECTORY
+    DIRECTORY/bin/pip install thingsboard-gateway pymodbus==3.9.2 pyserial pyserial-asyncio
     THINGSBOARD_GATEWAY=DIRECTORY/bin/thingsboard-gateway gongfu bench gateway
 
 Without the variable the program is looked for on PATH; without the program the metric is *missing*.
@@ -38,7 +39,7 @@ def run(quick: bool) -> Result:
     metrics: dict[str, float] = {}
     baselines: dict[str, float] = {}
     missing: dict[str, str] = {}
-    for found in drivers.compare(*((1.5, 2) if quick else (3.0, 3))):
+    for found in drivers.compare(*((1.5, 2) if quick else (3.0, 3)), missing):
         metrics[f"{found.protocol}_ratio_to_library"] = round(found.ratio, 3)
         metrics[f"{found.protocol}_cpu_ratio"] = round(found.cpu_ratio, 3)
         baselines[f"{found.protocol}_library_per_s"] = round(found.library.per_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from snap7.async_client import AsyncISOTCPConnection
 from snap7.datatypes import S7WordLen
@@ -30,6 +30,7 @@ def by_the_library(pdu: bytes, size: int) -> bytes | None:
         return None
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
 @given(st.binary(min_size=1, max_size=200), st.sampled_from([3, 4, 5, 6, 7, 9]))
 def test_what_was_read_is_what_the_library_reads(data: bytes, size: int) -> None:
     pdu = answer(data, size)

@@ -163,30 +163,85 @@ class Connection:
         return self.failure(error)
 
 
-class _Stream:
+class _Stream(asyncio.Protocol):
     """TCP: frames one after the other."""
 
-    def __init__(self, dialect: Dialect, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._reader = reader
-        self._writer = writer
+        self._buffer = b""
+        self._waiting: asyncio.Future[bytes] | None = None
+        self._failed: Exception | None = None
+        self._transport: asyncio.Transport | None = None
 
     @classmethod
     async def open(cls, place: Place) -> _Transport:
-        return cls(place.dialect, *await asyncio.open_connection(place.host, place.port))
+        loop = asyncio.get_running_loop()
+        _, protocol = await loop.create_connection(lambda: cls(place.dialect), place.host, place.port)
+        return protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are not subclasses
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer = self._buffer + data if self._buffer else data
+        waiting = self._waiting
+        if waiting is None or waiting.done():
+            if len(self._buffer) > 2 * wire.MAX_FRAME:  # nobody has asked for so much
+                self._fail(Malformed("more than was asked for"))
+                self.close()
+            return
+        try:
+            frame = self._next()
+        except Malformed as error:
+            self._fail(error)
+        else:
+            if frame is not None:
+                waiting.set_result(frame)
+
+    def eof_received(self) -> None:
+        self._fail(EOFError("the controller has hung up"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(exc or EOFError("the controller has hung up"))
 
     def send(self, frame: bytes) -> None:
-        self._writer.write(frame)
+        assert self._transport is not None
+        self._transport.write(frame)
 
     async def receive(self) -> bytes:
-        head = await self._reader.readexactly(self._dialect.head)
-        return head + await self._reader.readexactly(wire.rest_of_frame(self._dialect, head))
+        frame = self._next()
+        if frame is not None:
+            return frame
+        if self._failed is not None:
+            raise self._failed
+        self._waiting = asyncio.get_running_loop().create_future()
+        try:
+            return await self._waiting
+        finally:
+            self._waiting = None
 
     def give_up(self) -> None:
-        self._reader.set_exception(TimeoutError())
+        self._fail(TimeoutError())
 
     def close(self) -> None:
-        self._writer.close()
+        if self._transport is not None:
+            self._transport.close()
+
+    def _next(self) -> bytes | None:
+        """The next whole frame, None while it is not there; raises :class:`Malformed`."""
+        begin = self._dialect.head
+        if len(self._buffer) < begin:
+            return None
+        end = begin + wire.rest_of_frame(self._dialect, self._buffer[:begin])
+        if len(self._buffer) < end:
+            return None
+        frame, self._buffer = self._buffer[:end], self._buffer[end:]
+        return frame
+
+    def _fail(self, reason: Exception) -> None:
+        self._failed = self._failed or reason
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(reason)
 
 
 class _Datagrams(asyncio.DatagramProtocol):
