@@ -2,7 +2,7 @@
 
 A *friendly* view joins every reading with the keys of device and tag, name and unit; the names come from ``series``.
 They are made anew whenever the recorder starts, so they follow the tables. Every view of rows shows the column that
-names the owner, and stands in :data:`gongfu.kernel.store.TABLES`; the catalogue shows the same to everybody: names,
+names the owner, and stands in :data:`gongfu.kernel.tables.OWNED`; the catalogue shows the same to everybody: names,
 types and keys of tables, never how many rows or octets all tenants together have.
 """
 
