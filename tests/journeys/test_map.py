@@ -47,9 +47,11 @@ def test_a_network_is_looked_at_moved_and_joined(visit: Visitor) -> None:
 
     page.locator("[data-map=draw]").click()
     nodes = page.locator(".map-node.map-layer-3 rect")
+    links = page.locator(".map-edge").count()
     with page.expect_response("**/network/map/connect?*") as drawn:
         drag(page, nodes.first, middle(nodes.last))
     assert drawn.value.ok
+    expect(page.locator(".map-edge")).to_have_count(links + 1)
     visitor.photograph("map-joined")
 
     with page.expect_download() as saved:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from typing import cast
 
+import msgspec
 import pytest
+from nats.aio.client import Client
 
 from gongfu.kernel.errors import unpacked
 from gongfu.network.discovery.ranges import permitted
+from gongfu.network.gateway.asking import Failed, Measure, Measurements
+from gongfu.network.gateway.desk import Desk
 from gongfu.network.map import probing
 from gongfu.network.map.addresses import Address
 from gongfu.network.map.measuring import summary
@@ -144,6 +149,18 @@ async def test_a_name_that_nobody_knows_is_a_loss_with_a_reason(monkeypatch: pyt
     found = await measured(502, "plc-7", prober=Prober([], lambda: {Address("plc-7", 502)}))
     assert summary(found.times).loss == 1.0
     assert "plc-7" in unpacked(found.problem, "en")
+
+
+@pytest.mark.usefixtures("no_ping")
+async def test_the_desk_of_a_gateway_answers_what_it_measured(listener: int) -> None:
+    prober = Prober(HERE, set)
+    desk = Desk("local", cast("Client", object()), lambda _number: None, prober=prober)
+    question = Measure(targets=[Target(key="e1", host="127.0.0.1", port=listener)], probes=2)
+    answer = await desk.answer(msgspec.json.encode(question))
+    assert isinstance(answer, Measurements)
+    assert (answer.results[0].key, answer.results[0].service) == ("e1", "open")
+    many = msgspec.json.encode({"type": "measure", "targets": [{"key": "a", "host": "b"}] * 17})
+    assert isinstance(await desk.answer(many), Failed)
 
 
 @pytest.mark.parametrize(
