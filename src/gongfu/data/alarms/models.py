@@ -256,7 +256,7 @@ class Outlet(OwnedModel):
     per_minute = models.PositiveSmallIntegerField(
         _("Messages a minute"), default=10, validators=[MinValueValidator(1), MaxValueValidator(600)]
     )
-    enabled = models.BooleanField(_("In use"), default=True)
+    enabled = models.BooleanField(_("Switched on"), default=True)
     problem = models.CharField(_("Why not delivered"), max_length=500, blank=True, editable=False)
     delivered_at = models.DateTimeField(_("Last delivered"), null=True, editable=False)
 

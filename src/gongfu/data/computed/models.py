@@ -51,7 +51,7 @@ class ComputedTag(OwnedModel):
         validators=[MinValueValidator(0.1), MaxValueValidator(31 * 86400)],
         help_text=_("Over a longer silence nothing is added up, and results are uncertain."),
     )
-    problem = models.CharField(_("Problem"), max_length=500, blank=True, editable=False)
+    problem = models.CharField(_("Why it is not computed"), max_length=500, blank=True, editable=False)
     """Why it is not computed now, packed; empty when it is."""
 
     class Meta:

@@ -84,7 +84,7 @@ COMPUTED: Resource[ComputedTag] = Resource(
     form_extra="computed/try.html",
     save=_save,
     remove=_remove,
-    tabs=[Tab("values", _("Values"), "computed/values_tab.html", _working)],
+    tabs=[Tab("values", _("Computed values"), "computed/values_tab.html", _working)],
     detail=[*_FIELDS],
     empty=_(
         "A computed tag follows from others: a ratio, the energy of a workshop, hours of running, a mean of ten"

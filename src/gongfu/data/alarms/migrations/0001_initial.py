@@ -135,7 +135,7 @@ class Migration(migrations.Migration):
                 ('secret', models.CharField(blank=True, editable=False, max_length=500)),
                 ('language', models.CharField(choices=[('zh-hans', '简体中文'), ('en', 'English')], default='zh-hans', max_length=10, verbose_name='Language')),
                 ('per_minute', models.PositiveSmallIntegerField(default=10, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(600)], verbose_name='Messages a minute')),
-                ('enabled', models.BooleanField(default=True, verbose_name='In use')),
+                ('enabled', models.BooleanField(default=True, verbose_name='Switched on')),
                 ('problem', models.CharField(blank=True, editable=False, max_length=500, verbose_name='Why not delivered')),
                 ('delivered_at', models.DateTimeField(editable=False, null=True, verbose_name='Last delivered')),
                 ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='created by')),
