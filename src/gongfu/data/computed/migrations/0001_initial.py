@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ('expression', models.TextField(help_text='Such as power * 0.8, or {press-01.power} + {press-02.power}; see the list of functions below.', max_length=2000, verbose_name='Expression')),
                 ('every', models.FloatField(default=0.0, help_text='0: whenever an input has a new value.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(86400)], verbose_name='Every (s)')),
                 ('gap', models.FloatField(default=300.0, help_text='Over a longer silence nothing is added up, and results are uncertain.', validators=[django.core.validators.MinValueValidator(0.1), django.core.validators.MaxValueValidator(2678400)], verbose_name='A value holds for at most (s)')),
-                ('problem', models.CharField(blank=True, editable=False, max_length=500, verbose_name='Problem')),
+                ('problem', models.CharField(blank=True, editable=False, max_length=500, verbose_name='Why it is not computed')),
                 ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='created by')),
                 ('device', models.ForeignKey(help_text='Whose tag it becomes. A virtual meter is a device of its own with the protocol “virtual”.', on_delete=django.db.models.deletion.CASCADE, related_name='computed', to='devices.device', verbose_name='Device')),
                 ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organisation', verbose_name='organisation')),
