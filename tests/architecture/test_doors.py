@@ -97,7 +97,7 @@ DOORS = {
     "data.streams": {"ensuring", "stage"},
     "data.alarms": {"services", "desk", "demonstration", "stage"},
     "data.access": {"services", "periodic", "interface", "asking"},
-    "data.backup": {"services", "periodic", "drill", "history", "keeping", "plan", "wire", "work"},
+    "data.backup": {"services", "periodic", "drill", "keeping", "taking", "wire", "work"},
     "data.cluster": {"capacity", "ddl"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""

@@ -14,8 +14,7 @@ from typing import Final
 import aiomqtt
 import msgspec
 
-from gongfu.data.backup.drill.node import DrillNode
-from gongfu.data.backup.drill.writing import CODE, DEVICES
+from gongfu.data.backup.drill.node import CODE, DEVICES, DrillNode
 from gongfu.kernel.nats_server import mqtt_password
 
 _AT_ONCE: Final = 40

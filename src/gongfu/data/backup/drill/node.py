@@ -20,6 +20,9 @@ from gongfu.kernel.supervisor import status
 from gongfu.kernel.supervisor.status import State
 
 READY_WITHIN: Final = 120.0
+CODE: Final = "drill"
+"""Of the organisation that the load belongs to."""
+DEVICES: Final = 8
 
 
 class DrillNode:

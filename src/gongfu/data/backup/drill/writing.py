@@ -13,8 +13,8 @@ import time
 
 import django
 
-CODE = "drill"
-DEVICES = 8
+from gongfu.data.backup.drill.node import CODE, DEVICES
+
 PREFIX = "88.118.99999"
 
 
