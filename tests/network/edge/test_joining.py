@@ -39,6 +39,8 @@ TOKEN = "edge_very_secret"
 class Console(http.server.ThreadingHTTPServer):
     """The node's console, as far as a machine meets it."""
 
+    daemon_threads = False  # closing it waits for the last answer
+
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.status, self.body = 200, msgspec.json.encode(ANSWER)

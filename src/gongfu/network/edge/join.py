@@ -71,8 +71,8 @@ def _post(url: str, body: bytes, ca: str) -> bytes:
         try:
             headers = {"Content-Type": "application/json", "Accept": "application/json"}
             connection.request("POST", parts.path.rstrip("/") + JOIN_PATH, body, headers)
-            response = connection.getresponse()
-            data = response.read(_LONGEST + 1)
+            with connection.getresponse() as response:
+                data = response.read(_LONGEST + 1)
         finally:
             connection.close()
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -106,10 +106,9 @@ def fetch(url: str, order: Install, leaf: Leaf, ca: str, target: Path) -> None:
         connection = connect(url, ca, TIMEOUT)
         try:
             connection.request("GET", parts.path.rstrip("/") + order.path, headers={"Authorization": f"Basic {who}"})
-            response = connection.getresponse()
-            if response.status != 200:
-                raise Unavailable(mark("The new version is not here: {reason}."), reason=f"HTTP {response.status}")
-            with target.open("wb") as file:
+            with connection.getresponse() as response, target.open("wb") as file:
+                if response.status != 200:
+                    raise Unavailable(mark("The new version is not here: {reason}."), reason=f"HTTP {response.status}")
                 while data := response.read(_AT_ONCE):
                     size += len(data)
                     if size > _LARGEST:
