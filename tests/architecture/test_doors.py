@@ -17,6 +17,7 @@ DOORS = {
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
     "network.discovery": {"probes", "ranges", "scanning", "shapes"},
     "network.drivers": {"contract", "pacing", "registry", "surroundings"},
+    "network.edge": {"admitting", "contract", "credentials", "join", "local", "server", "versions"},
     "network.gateway": {"asking", "config", "tickets"},
     "network.map": {
         *("addresses", "days", "differing", "images", "layout", "measuring", "probing", "shapes", "topology"),
@@ -111,6 +112,8 @@ SPECIAL = {
     ("network.discovery", "network.drivers"): {"opcua"},
     # Drivers and gateway are two halves of one programme: topics are translated in one place.
     ("network.drivers", "network.gateway"): {"topics"},
+    # What an edge forwards is read in bulk, as the gateway reads MQTT.
+    ("network.edge", "network.gateway"): {"wire"},
     # The gateway is the Sparkplug host application that edge nodes wait for.
     ("network.gateway", "network.drivers"): {"sparkplug"},
     # An edge takes messages from the bus in bulk as its gateway does.
