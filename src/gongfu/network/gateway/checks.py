@@ -84,8 +84,19 @@ class Columns:
                 )
             )
         for arrays in _array_parts(self.arrays):
-            nothing = [np.array([], kind) for kind in (np.uint32, np.int64, np.float64, np.uint8)]
-            made.append(Readings(org, device, arrived, *nothing, texts=[], arrays=arrays))  # type: ignore[arg-type]
+            made.append(
+                Readings(
+                    org=org,
+                    device=device,
+                    arrived=arrived,
+                    series=np.array([], np.uint32),
+                    times=np.array([], np.int64),
+                    values=np.array([], np.float64),
+                    qualities=np.array([], np.uint8),
+                    texts=[],
+                    arrays=arrays,
+                )
+            )
         return made
 
 
@@ -245,7 +256,8 @@ def _array(sample: Sample, tag: _Tag, time: int, quality: int) -> ArrayReading:
     """The elements in engineering units; empty and *bad* when there are none, cut at what fits a message."""
     if not isinstance(sample.value, list):
         return readings.array(sample.series, time, np.array([], np.float64), 0.0, _BAD)
-    values = np.array(sample.value[:ARRAY_LIMIT], np.float64) * tag.scale + tag.offset
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.array(sample.value[:ARRAY_LIMIT], np.float64) * tag.scale + tag.offset
     if len(sample.value) > ARRAY_LIMIT:
         quality = max(quality, _UNCERTAIN)
     if not np.isfinite(values).all():
