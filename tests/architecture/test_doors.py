@@ -116,8 +116,6 @@ SPECIAL = {
     ("network.edge", "network.gateway"): {"wire"},
     # The gateway is the Sparkplug host application that edge nodes wait for.
     ("network.gateway", "network.drivers"): {"sparkplug"},
-    # An edge takes messages from the bus in bulk as its gateway does.
-    ("network.edge", "network.gateway"): {"wire"},
     # A computed tag is told from one that is read by its address.
     ("data.computed", "platform.devices"): {"rules"},
 }

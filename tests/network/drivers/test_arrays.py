@@ -28,7 +28,7 @@ def test_an_array_in_a_payload_is_scaled_and_crosses_the_bus() -> None:
 
 def test_what_is_no_array_of_numbers_is_bad() -> None:
     columns = Columns()
-    values: list[float | str | None | list[float]] = [[float("nan")], 3.0, "x", None, [0.0] * (ARRAY_LIMIT + 5)]
+    values: list[float | str | list[float] | None] = [[float("nan")], 3.0, "x", None, [0.0] * (ARRAY_LIMIT + 5)]
     Checker([TAG]).check([Sample(7, value) for value in values], NOW, columns)
     assert [one.quality for one in columns.arrays] == [2, 2, 2, 2, 1]
     assert len(columns.arrays[-1].values) == ARRAY_LIMIT
