@@ -155,8 +155,13 @@ def test_the_api_answers_the_same(world: World) -> None:
     last = client.get(f"/api/v1/data/telemetry/last?tag={flow}").json()
     assert last["values"] == [
         {
-            **{"tag": flow, "device": "PUMP-1", "key": "flow", "unit": "m³/h"},
-            **{"time": "2026-10-21T00:00:00Z", "value": 5.0, "quality": 1},
+            "tag": flow,
+            "device": "PUMP-1",
+            "key": "flow",
+            "unit": "m³/h",
+            "time": "2026-10-21T00:00:00Z",
+            "value": 5.0,
+            "quality": 1,
         }
     ]
     assert Client().get(f"/api/v1/data/telemetry/last?tag={flow}").status_code == 401
