@@ -13,7 +13,7 @@ DOORS = {
     "kernel.audit": {"services", "models", "middleware"},
     "kernel.pages": {"services", "resource", "menu", "api", "schemas", "urls", "errors", "export", "xlsx"},
     "kernel.supervisor": {"lock", "main", "plan", "ports", "status"},
-    "kernel.tasks": {"services", "models", "worker"},
+    "kernel.tasks": {"services", "models", "periodic", "worker"},
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
     "network.discovery": {"probes", "ranges", "scanning", "shapes"},
     "network.drivers": {"contract", "pacing", "registry", "surroundings"},
@@ -95,7 +95,7 @@ DOORS = {
         "describing",
     },
     "data.computed": {"services", "desk", "stage"},
-    "data.streams": {"ensuring", "stage"},
+    "data.streams": {"ensuring", "publishing", "stage"},
     "data.alarms": {"services", "desk", "demonstration", "stage"},
     "data.access": {"services", "periodic", "interface", "asking"},
     "data.backup": {"services", "periodic", "drill", "keeping", "taking", "wire", "work"},
