@@ -84,7 +84,8 @@ class Clause(msgspec.Struct, frozen=True, kw_only=True):
     """“择优”: meeting the conditions is not enough, somebody chooses."""
     matches: bool = False
     """The basis is money of a higher level, which therefore does not count as had already."""
-    applicants: tuple[Literal["enterprise", "university", "institute", "training"], ...] = ("enterprise",)
+    applicants: tuple[Literal["enterprise", "university", "institute", "training", "park"], ...] = ("enterprise",)
+    """Whom the clause names."""
 
 
 class Scheme(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +101,14 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True):
     in_force: dt.date
     until: dt.date
     until_words: str = ""
+    highest_words: str = ""
+    """What the document says of several supports at once."""
+    highest_reading: Literal["matter", "enterprise"] = "matter"
+    """就高不就低 among what supports one matter; or, read strictly, among all an enterprise asks for in one year."""
+    general_words: str = ""
+    general_reading: Literal["enterprises", "everybody"] = "enterprises"
+    """Of whom the conditions of every clause are asked: of enterprises alone, as where a clause names universities
+    they cannot be enterprises registered here; or of every applicant."""
     condition: tuple[Condition, ...] = ()
     """Of every clause."""
     clause: tuple[Clause, ...] = ()
