@@ -99,6 +99,7 @@ DOORS = {
     "data.access": {"services", "periodic", "interface", "asking"},
     "data.backup": {"services", "periodic", "drill", "history", "keeping", "plan", "wire", "work"},
     "data.cluster": {"capacity", "ddl"},
+    "governance.support": {"services", "versions", "rules", "schemes", "figures", "demonstration"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""
 SPECIAL = {

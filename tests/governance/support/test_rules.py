@@ -92,7 +92,9 @@ def test_a_matter_never_brings_more_than_its_highest_single_support(
 ) -> None:
     ledger = [Entry("e", f"{matter}@{year}", "luan", "9", year, amount) for matter, year, amount in had]
     ledger += [Entry("somebody else", "a", "qingpu", "1.1", 0, Decimal(1))]
-    claims = [_claim(QINGPU, clause, basis, matter=matter, year=year, on=_LATE) for clause, basis, matter, year in asked]
+    claims = [
+        _claim(QINGPU, clause, basis, matter=matter, year=year, on=_LATE) for clause, basis, matter, year in asked
+    ]
     results = settle(SCHEMES, [(QINGPU.key, claim) for claim in claims], ledger)
     matters: dict[str, list[Result]] = {}
     for result in results:

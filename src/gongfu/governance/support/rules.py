@@ -146,7 +146,7 @@ def formula(clause: Clause, basis: Decimal) -> Decimal:
 
 def _formula(clause: Clause, basis: Decimal) -> tuple[Decimal, list[Line]]:
     if clause.flat is not None:
-        line = Line(Why.FLAT, clause.cite, mark("A fixed sum of {sum} yuan."), {"sum": _plain(clause.flat)}, clause.flat)
+        line = Line(Why.FLAT, clause.cite, mark("A fixed sum of {sum} yuan."), _sum(clause.flat), clause.flat)
         return clause.flat, [line]
     basis_words = Words(clause.basis, clause.basis_en)
     lines = [Line(Why.BASIS, clause.cite, mark("{what}: {sum}."), {"what": basis_words, "sum": _plain(basis)})]
@@ -154,7 +154,7 @@ def _formula(clause: Clause, basis: Decimal) -> tuple[Decimal, list[Line]]:
         reached = [step for step in clause.steps if basis >= step.at_least]
         amount = reached[-1].amount if reached else ZERO
         message = mark("That is enough for {sum} yuan.") if reached else mark("The lowest step is not reached.")
-        lines.append(Line(Why.STEP, clause.cite, message, {"sum": _plain(amount)}, amount))
+        lines.append(Line(Why.STEP, clause.cite, message, _sum(amount), amount))
         return amount, lines
     amount = ZERO
     for number, band in enumerate(clause.bands):
@@ -167,14 +167,14 @@ def _formula(clause: Clause, basis: Decimal) -> tuple[Decimal, list[Line]]:
             part = min(part, clause.cap)
         amount += part
         message = mark("Of what lies between {low} and {high} yuan {rate} %: {part} yuan.")
-        values = {"low": _plain(band.over), "high": _plain(upper), "rate": _plain(band.rate * 100), "part": _plain(part)}
+        numbers = {"low": band.over, "high": upper, "rate": band.rate * 100, "part": part}
+        values = {name: _plain(number) for name, number in numbers.items()}
         lines.append(Line(Why.BAND, clause.cite, message, values, amount))
     amount = amount.quantize(_FEN, ROUND_HALF_UP)
     if clause.cap is not None and clause.cap_reading == "whole" and amount > clause.cap:
         message = mark("At most {cap} yuan: {lost} yuan are cut off.")
-        lines.append(
-            Line(Why.CAP, clause.cite, message, {"cap": _plain(clause.cap), "lost": _plain(amount - clause.cap)}, clause.cap)
-        )
+        values = {"cap": _plain(clause.cap), "lost": _plain(amount - clause.cap)}
+        lines.append(Line(Why.CAP, clause.cite, message, values, clause.cap))
         amount = clause.cap
     return amount, lines
 
@@ -192,7 +192,7 @@ def judge(scheme: Scheme, claim: Claim, ledger: Sequence[Entry] = ()) -> Result:
         message = mark("The document says “at most”: {sum} yuan were decided.")
         if claim.decided is None:
             message = mark("The document says “at most”: up to {sum} yuan may be decided.")
-        lines.append(Line(Why.DISCRETION, clause.cite, message, {"sum": _plain(decided)}, decided))
+        lines.append(Line(Why.DISCRETION, clause.cite, message, _sum(decided), decided))
         amount = decided
     if refusals:
         amount = ZERO
@@ -329,7 +329,7 @@ def _limits(scheme: Scheme, clause: Clause, claim: Claim, ledger: Sequence[Entry
             elsewhere += one.amount if one.matter != matter else ZERO
     if clause.once and elsewhere > 0:
         message = mark("Given once only, and {sum} yuan have been given already.")
-        return [Line(Why.ONCE, clause.cite, message, {"sum": _plain(elsewhere)})]
+        return [Line(Why.ONCE, clause.cite, message, _sum(elsewhere))]
     claimed = sorted(year for year, amount in years.items() if amount > 0)
     if not clause.years or not claimed or claim.year in claimed:
         return []
@@ -347,7 +347,7 @@ def _hints(clause: Clause, claim: Claim, refusals: Sequence[Line]) -> list[Line]
     if refusals:
         if now and all(line.why is Why.MISSING for line in refusals):
             message = mark("With what is missing the clause would give up to {sum} yuan.")
-            return [Line(Why.HINT, clause.cite, message, {"sum": _plain(now)})]
+            return [Line(Why.HINT, clause.cite, message, _sum(now))]
         return []
     if not clause.bands:
         return []
@@ -364,6 +364,10 @@ def _hints(clause: Clause, claim: Claim, refusals: Sequence[Line]) -> list[Line]
         message = mark("Each further yuan brings {rate} fen until the sum reaches {cap} yuan.")
         values["cap"] = _plain(clause.cap)
     return [Line(Why.HINT, clause.cite, message, values)]
+
+
+def _sum(amount: Decimal) -> dict[str, str]:
+    return {"sum": _plain(amount)}
 
 
 def _plain(number: Decimal) -> str:
