@@ -274,7 +274,8 @@ def test_any_bytes_are_read_or_refused(data: bytes, read: Callable[[bytes, str],
             continue
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@pytest.mark.filterwarnings("ignore:Workbook contains no default style")
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.lists(
         st.lists(

@@ -86,7 +86,7 @@ def figures(clause: Clause) -> list[Figure]:
     for number, band in enumerate(clause.bands):
         if band.over:
             found.append(Figure(f"over.{number}", mark("Threshold"), band.over, "yuan"))
-        label = mark("Rate above {over} yuan") if band.over else mark("Rate")
+        label = mark("Rate above {over} yuan") if band.over else mark("Rate of support")
         found.append(Figure(f"rate.{number}", label, band.rate * 100, "percent", band.over))
     for number, step in enumerate(clause.steps):
         label = mark("Sum from {over} stars on")

@@ -116,7 +116,7 @@ class LedgerEntry(OwnedModel):
         PAID = "paid", _("Paid")
         CLAW_BACK = "claw_back", _("Paid back")
         OTHER = "other", _("Paid by another level or policy")
-        REVERSAL = "reversal", _("Correction")
+        REVERSAL = "reversal", _("Correction of an entry")
 
     enterprise = models.ForeignKey(
         Beneficiary, models.PROTECT, related_name="entries", verbose_name=_("Supported enterprise")
@@ -131,7 +131,7 @@ class LedgerEntry(OwnedModel):
     year = models.PositiveSmallIntegerField(
         _("Year of expenses"), default=0, help_text=_("0: the clause does not go by years.")
     )
-    kind = models.CharField(_("What happened"), max_length=10, choices=Kind.choices, default=Kind.PAID)
+    kind = models.CharField(_("Kind of payment"), max_length=10, choices=Kind.choices, default=Kind.PAID)
     amount = models.DecimalField(
         _("Amount (CNY)"),
         max_digits=15,

@@ -144,7 +144,7 @@ LEDGER: Resource[LedgerEntry] = Resource(
     queryset=_entries,
     owner_path="",
     ordering="-paid_on",
-    tabs=[Tab("correct", _("Correction"), "support/correct_tab.html", _correcting, may=sees_ledger)],
+    tabs=[Tab("correct", _("Correction of an entry"), "support/correct_tab.html", _correcting, may=sees_ledger)],
     permissions=_READ_ONLY,
     empty=_(
         "What enterprises have had stands here: what the office pays enters by itself; earlier payments and those of"

@@ -75,6 +75,15 @@ class Words:
         return self.text if (language or current()).lower().startswith("zh") else self.text_en or self.text
 
 
+_APPLICANTS = {
+    "enterprise": Words("企业", "enterprise"),
+    "university": Words("高等院校", "university"),
+    "institute": Words("科研机构", "research institute"),
+    "training": Words("社会培训机构", "training institution"),
+    "park": Words("产业园区", "industrial park"),
+}
+
+
 @dataclass(frozen=True)
 class Claim:
     """What an enterprise asks for. ``year`` is the year of the fees, ``on`` the day of the application."""
@@ -301,7 +310,8 @@ def _refused(scheme: Scheme, clause: Clause, claim: Claim) -> list[Line]:
         lines.append(Line(Why.DATE, scheme.document, message, values))
     if claim.applicant not in clause.applicants:
         message = mark("An applicant of this kind is not supported: {kind}.")
-        lines.append(Line(Why.APPLICANT, clause.cite, message, {"kind": claim.applicant}))
+        kind = _APPLICANTS.get(claim.applicant, Words(claim.applicant, claim.applicant))
+        lines.append(Line(Why.APPLICANT, clause.cite, message, {"kind": kind}))
     if clause.yearly and not 0 < claim.year <= claim.on.year:
         message = mark("It takes the year of the expenses, one that has begun by {day}.")
         lines.append(Line(Why.YEAR, clause.cite, message, {"day": claim.on.isoformat()}))

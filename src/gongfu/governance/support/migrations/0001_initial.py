@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                 ('version', models.CharField(blank=True, max_length=40, verbose_name='Version')),
                 ('clause', models.CharField(blank=True, max_length=20, verbose_name='Clause')),
                 ('year', models.PositiveSmallIntegerField(default=0, help_text='0: the clause does not go by years.', verbose_name='Year of expenses')),
-                ('kind', models.CharField(choices=[('paid', 'Paid'), ('claw_back', 'Paid back'), ('other', 'Paid by another level or policy'), ('reversal', 'Correction')], default='paid', max_length=10, verbose_name='What happened')),
+                ('kind', models.CharField(choices=[('paid', 'Paid'), ('claw_back', 'Paid back'), ('other', 'Paid by another level or policy'), ("reversal", "Correction of an entry")], default='paid', max_length=10, verbose_name="Kind of payment")),
                 ('amount', models.DecimalField(decimal_places=2, help_text='What was paid back or taken back is negative.', max_digits=15, validators=[django.core.validators.MinValueValidator(Decimal('-1000000000000')), django.core.validators.MaxValueValidator(Decimal('1000000000000'))], verbose_name='Amount (CNY)')),
                 ('basis', models.DecimalField(blank=True, decimal_places=2, max_digits=15, null=True, verbose_name='Basis')),
                 ('paid_on', models.DateField(verbose_name='Date')),
