@@ -34,7 +34,7 @@ def population(scheme: Scheme, size: int, random: np.random.Generator) -> Popula
     return Population(
         facts={key: random.random(size) < 0.97 for key in {one.key for one in conditions} | {"selected"}},
         basis=basis,
-        had={clause.key: random.integers(0, 2, size) * random.integers(0, 10_000_000, size) for clause in scheme.clause},
+        had={one.key: random.integers(0, 2, size) * random.integers(0, 10_000_000, size) for one in scheme.clause},
         barred={clause.key: random.random(size) < 0.05 for clause in scheme.clause if clause.once or clause.years},
         size=size,
     )

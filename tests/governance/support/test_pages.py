@@ -17,8 +17,7 @@ from gongfu.governance.support.services import Draft
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.rules import Role
 from gongfu.kernel.pages import xlsx
-
-from .office import DAY, asked, authority, code, had, official, signed_in
+from tests.governance.support.office import DAY, asked, authority, code, had, official, signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:Workbook contains no default style")]
 
@@ -195,8 +194,16 @@ def test_a_viewer_of_the_office_reads_and_does_not_write(
 def test_a_payment_is_entered_by_hand_and_corrected_by_another_entry(li: User) -> None:
     client = signed_in(li)
     given = {
-        **{"name": "恒锐机械", "credit_code": code(1), "matter": "平台", "clause": "qingpu/2.1", "kind": "paid"},
-        **{"amount": "30万", "paid_on": "2024-06-01", "document": "〔2024〕1号", "basis": "1000000", "year": ""},
+        "name": "恒锐机械",
+        "credit_code": code(1),
+        "matter": "平台",
+        "clause": "qingpu/2.1",
+        "kind": "paid",
+        "amount": "30万",
+        "paid_on": "2024-06-01",
+        "document": "〔2024〕1号",
+        "basis": "1000000",
+        "year": "",
     }
     done = client.post("/governance/support/enter/", given)
     assert done.status_code == 302, done.content.decode()
@@ -225,8 +232,13 @@ _WRONG: list[dict[str, str]] = [
 def test_a_wrong_entry_is_refused_and_what_was_typed_stays(li: User) -> None:
     client = signed_in(li)
     given = {
-        **{"name": "恒锐机械", "credit_code": code(1), "matter": "平台", "clause": "qingpu/2.1", "kind": "paid"},
-        **{"amount": "300000", "paid_on": "2024-06-01"},
+        "name": "恒锐机械",
+        "credit_code": code(1),
+        "matter": "平台",
+        "clause": "qingpu/2.1",
+        "kind": "paid",
+        "amount": "300000",
+        "paid_on": "2024-06-01",
     }
     for wrong in _WRONG:
         found = client.post("/governance/support/enter/", given | wrong)
@@ -345,8 +357,13 @@ def test_figures_that_make_no_sense_are_refused(li: User, wrong: dict[str, str])
 
 def test_a_draft_is_kept_and_comes_into_force_only_by_a_second_person(li: User, wang: User) -> None:
     given = {
-        **{"scheme": "qingpu-2022", "do": "draft", "3.1:cap": "30000", "version": "2099"},
-        **{"begins_on": "2099-01-01", "ends_on": "2099-12-31", "reason": "预算增加"},
+        "scheme": "qingpu-2022",
+        "do": "draft",
+        "3.1:cap": "30000",
+        "version": "2099",
+        "begins_on": "2099-01-01",
+        "ends_on": "2099-12-31",
+        "reason": "预算增加",
     }
     client = signed_in(li)
     done = client.post("/governance/support/what-if/", given)

@@ -68,7 +68,7 @@ class Beneficiary(OwnedModel):
         help_text=_("Its people see its ledger."),
     )
 
-    objects = BeneficiaryQuerySet.as_manager()
+    objects = BeneficiaryQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         verbose_name = _("supported enterprise")
@@ -148,7 +148,7 @@ class LedgerEntry(OwnedModel):
         "self", models.PROTECT, null=True, blank=True, related_name="corrected_by", verbose_name=_("Corrects")
     )
 
-    objects = LedgerQuerySet.as_manager()
+    objects = LedgerQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         verbose_name = _("ledger entry")
