@@ -100,6 +100,7 @@ DOORS = {
     "data.access": {"services", "periodic", "interface", "asking"},
     "data.backup": {"services", "periodic", "drill", "keeping", "taking", "wire", "work"},
     "data.cluster": {"capacity", "ddl"},
+    "governance.support": {"services", "versions", "rules", "schemes", "figures", "demonstration"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""
 SPECIAL = {
