@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "gongfu"
-ROOMS = ("client", "kernel", "network", "identity", "platform", "data", "simulators", "console", "cli")
+ROOMS = ("client", "kernel", "network", "identity", "platform", "data", "governance", "simulators", "console", "cli")
 """Lowest first."""
 FLAT = {"cli", "client", "console"}
 """Rooms that are one module."""

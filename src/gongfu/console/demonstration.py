@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gongfu.data.alarms import demonstration as alarms
 from gongfu.data.retrofit import demonstration as retrofit
+from gongfu.governance.indicators import demonstration as indicators
 from gongfu.identity.business import demonstration as business_demonstration
 from gongfu.identity.registry import services as registry
 from gongfu.kernel.accounts import services as accounts
@@ -32,6 +33,7 @@ def seed(settings: Settings) -> None:
         northbound.offer_all(first, port, port + 1)
     if operator is not None:
         business_demonstration.seed(ACTOR, operator)
+        indicators.seed(operator)
 
 
 def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: Organisation | None) -> None:

@@ -84,6 +84,7 @@ GONGFU_APPS = [
     "gongfu.data.alarms",
     "gongfu.data.computed",
     "gongfu.data.backup",
+    "gongfu.governance.indicators",
     "gongfu.console",
 ]
 INSTALLED_APPS = [

@@ -43,6 +43,7 @@ MODULES = (
     "gongfu.data.alarms",
     "gongfu.data.computed",
     "gongfu.data.backup",
+    "gongfu.governance.indicators",
     "gongfu.kernel.tasks",
     "gongfu.kernel.audit",
     "gongfu.kernel.accounts",
