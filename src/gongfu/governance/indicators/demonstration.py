@@ -12,7 +12,7 @@ from itertools import accumulate
 from django.db import transaction
 
 from gongfu.governance.indicators import figures, reporting, rules, services
-from gongfu.governance.indicators.models import Indicator, Plan
+from gongfu.governance.indicators.models import Indicator, Plan, Report
 from gongfu.governance.indicators.rules import Every
 from gongfu.governance.indicators.table import Row
 from gongfu.kernel.accounts import services as accounts
@@ -103,7 +103,7 @@ def _state(
     added: list[int],
     reporter: User,
     signer: User,
-) -> list[reporting.Report]:
+) -> list[Report]:
     assignment = services.assign(
         "demonstration", indicator, office, every=every, contact="王老师（演示）", since=indicator.plan.begins
     )
@@ -114,7 +114,7 @@ def _state(
     return made
 
 
-def _corrected(made: list[reporting.Report], reporter: User, signer: User) -> None:
+def _corrected(made: list[Report], reporter: User, signer: User) -> None:
     if len(made) > 3:
         wrong = made[2]
         right = reporting.report(

@@ -78,28 +78,27 @@ def forecast(points: tuple[Point, ...], deadline: dt.date, goal: float, at_most:
     if ahead <= 0:
         met = last <= goal if at_most else last >= goal
         return Forecast(last, last, last, float(met), pace, 0, ())
-    paths = last + np.cumsum(_steps(_increments(points), min(ahead, 600)), axis=1)
+    paths = last + np.cumsum(_steps(points, min(ahead, 600)), axis=1)
     low, middle, high = np.percentile(paths, (10, 50, 90), axis=0)
     reached = paths[:, -1] <= goal if at_most else paths[:, -1] >= goal
     path = tuple((float(a), float(b), float(c)) for a, b, c in zip(low, middle, high, strict=True))
     return Forecast(*path[-1], float(reached.mean()), pace, ahead, path)
 
 
-def _increments(points: tuple[Point, ...]) -> np.ndarray:
-    """Step of every month; a gap is divided evenly among its months, which is all that is known of it."""
-    steps: list[float] = []
-    for before, after in pairwise(points):
-        months = max(1, months_between(before.month, after.month))
-        steps += [(after.value - before.value) / months] * months
-    return np.array(steps[-LOOKS_BACK:])
+def _steps(points: tuple[Point, ...], ahead: int) -> np.ndarray:
+    """Draws of the coming months, shape (:data:`DRAWS`, ``ahead``).
 
-
-def _steps(seen: np.ndarray, ahead: int) -> np.ndarray:
-    """Draws of the coming months, shape (:data:`DRAWS`, ``ahead``)."""
+    What is reported each quarter varies from quarter to quarter: then whole quarters are drawn, not thirds of them.
+    """
     generator = np.random.default_rng(20211231)  # fixed: a page that is loaded again says the same
-    if bool(np.all(seen >= 0)) and float(seen.sum()).is_integer() and float(seen.mean()) < FEW:
-        rates = generator.gamma(seen.sum() + 0.5, 1 / len(seen), DRAWS)
+    gaps = np.array([max(1, months_between(before.month, after.month)) for before, after in pairwise(points)])
+    steps = np.array([after.value - before.value for before, after in pairwise(points)])
+    total, months = float(steps.sum()), int(gaps.sum())
+    if bool(np.all(steps >= 0)) and abs(total - round(total)) < 1e-6 and total / months < FEW:
+        rates = generator.gamma(total + 0.5, 1 / months, DRAWS)
         return np.asarray(generator.poisson(rates[:, None], (DRAWS, ahead)), dtype=float)
-    resampled = generator.choice(seen, (DRAWS, len(seen)))
-    picked = generator.integers(0, len(seen), (DRAWS, ahead))
-    return np.asarray(np.take_along_axis(resampled, picked, axis=1))
+    block = int(np.median(gaps))
+    pace = steps / gaps
+    resampled = generator.choice(pace, (DRAWS, len(pace)))
+    picked = generator.integers(0, len(pace), (DRAWS, -(-ahead // block)))
+    return np.repeat(np.take_along_axis(resampled, picked, axis=1), block, axis=1)[:, :ahead]

@@ -103,7 +103,7 @@ class Assignment(OwnedModel):
     indicator = models.ForeignKey(
         Indicator, models.CASCADE, related_name="assignments", verbose_name=_("task indicator")
     )
-    every = models.CharField(_("Reports"), max_length=8, choices=Rhythm.choices, default=Rhythm.MONTH)
+    every = models.CharField(_("Rhythm"), max_length=8, choices=Rhythm.choices, default=Rhythm.MONTH)
     days = models.PositiveSmallIntegerField(
         _("Days to report"),
         default=10,
@@ -177,7 +177,7 @@ class Record(models.Model):
     indicator = models.ForeignKey(Indicator, models.CASCADE, related_name="+")
     day = models.DateField(_("Date"))
     name = models.CharField(_("Name"), max_length=120)
-    code = models.CharField(_("Code"), max_length=40, blank=True)
+    code = models.CharField(_("Code of the thing"), max_length=40, blank=True)
     amount = models.DecimalField(_("Amount"), max_digits=20, decimal_places=4, default=1)
     paper = models.CharField(_("Paper"), max_length=200, blank=True)
     counts = models.BooleanField(default=False)
@@ -185,7 +185,7 @@ class Record(models.Model):
 
     class Meta:
         verbose_name = _("record")
-        verbose_name_plural = _("Records")
+        verbose_name_plural = _("Single records")
         ordering = ("indicator", "day", "pk")
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["indicator", "counts", "day", "id"], name="records_of_an_indicator")

@@ -41,7 +41,7 @@ _COLOURS: Final = {
 }
 
 
-class _Trend(Flowable):
+class _Trend(Flowable):  # type: ignore[misc]  # reportlab has no types
     """The trend of one row."""
 
     def __init__(self, found: Outlook) -> None:

@@ -164,7 +164,7 @@ def decide(request: HttpRequest, pk: int, what: str) -> HttpResponse:
 def template_file(request: HttpRequest) -> HttpResponse:
     """The empty table with its columns."""
     accounts.user_of(request)
-    response = HttpResponse(to_xlsx(_("Records"), _headings(), []), content_type=_XLSX)
+    response = HttpResponse(to_xlsx(_("Single records"), _headings(), []), content_type=_XLSX)
     response.headers["Content-Disposition"] = 'attachment; filename="records.xlsx"'
     return response
 

@@ -67,7 +67,7 @@ def plan_for(user: User, pk: int) -> Plan:
     """The plan ``pk``; raises :class:`NotFound` when ``user`` may not see it."""
     found = plans(user).filter(pk=pk).first()
     if found is None:
-        raise NotFound(mark("There is no plan {pk}."), pk=pk)
+        raise NotFound(mark("There is no task plan {pk}."), pk=pk)
     return found
 
 

@@ -70,7 +70,7 @@ def shape(light: Light) -> str:
 
 def name_of(found: Outlook) -> str:
     """The light's word; a goal whose year has passed unreached is missed, not at risk."""
-    return _("Not reached") if found.judged.why is Why.MISSED else light_names()[found.judged.light]
+    return _("Missed") if found.judged.why is Why.MISSED else light_names()[found.judged.light]
 
 
 def reason(found: Outlook) -> str:
@@ -119,7 +119,7 @@ def kind_name(kind: Kind) -> str:
     """What a kind of target is called."""
     return {
         Kind.CUMULATIVE: _("Cumulative"),
-        Kind.LEVEL: _("Level"),
+        Kind.LEVEL: _("Level at a time"),
         Kind.YEARLY: _("Within each year"),
     }[kind]
 
