@@ -51,7 +51,16 @@ DOORS = {
     "identity.carriers": {"services"},
     "identity.authentication": {"services"},
     "identity.bulk": {"services"},
-    "identity.business": {"services", "templating", "periodic", "demonstration", "checking", "classes", "fields"},
+    "identity.business": {
+        "services",
+        "counting",
+        "templating",
+        "periodic",
+        "demonstration",
+        "checking",
+        "classes",
+        "fields",
+    },
     "identity.rdap": {"services"},
     "identity.registry": {
         "delegations",
@@ -101,6 +110,7 @@ DOORS = {
     "data.backup": {"services", "periodic", "drill", "keeping", "taking", "wire", "work"},
     "data.cluster": {"capacity", "ddl"},
     "governance.support": {"services", "versions", "rules", "schemes", "figures", "demonstration"},
+    "governance.indicators": {"services", "periodic", "demonstration"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""
 SPECIAL = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gongfu.data.alarms import demonstration as alarms
 from gongfu.data.retrofit import demonstration as retrofit
 from gongfu.governance.support import demonstration as support
+from gongfu.governance.indicators import demonstration as indicators
 from gongfu.identity.business import demonstration as business_demonstration
 from gongfu.identity.registry import services as registry
 from gongfu.kernel.accounts import services as accounts
@@ -35,6 +36,7 @@ def seed(settings: Settings) -> None:
         business_demonstration.seed(ACTOR, operator)
         if first is not None:
             support.seed(operator, first)
+        indicators.seed(operator)
 
 
 def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: Organisation | None) -> None:

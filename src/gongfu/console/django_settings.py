@@ -85,6 +85,7 @@ GONGFU_APPS = [
     "gongfu.data.computed",
     "gongfu.data.backup",
     "gongfu.governance.support",
+    "gongfu.governance.indicators",
     "gongfu.console",
 ]
 INSTALLED_APPS = [

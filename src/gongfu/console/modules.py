@@ -44,6 +44,7 @@ MODULES = (
     "gongfu.data.computed",
     "gongfu.data.backup",
     "gongfu.governance.support",
+    "gongfu.governance.indicators",
     "gongfu.kernel.tasks",
     "gongfu.kernel.audit",
     "gongfu.kernel.accounts",

@@ -11,7 +11,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Sum
 
 from gongfu.identity.business import clock
 from gongfu.identity.business.models import Meter, Sample
@@ -66,6 +66,14 @@ def count() -> int:
         Meter.objects.bulk_update(changed, ["identifiers", "resolutions"], batch_size=500)
         _add(hour, {key: amounts for key, amounts in new.items() if any(amounts)})
     return len(new)
+
+
+def resolved(path: str, first: dt.datetime | None, last: dt.datetime) -> int:
+    """Resolutions of the organisation at ``path`` and those below it, from ``first`` (None: ever) until ``last``."""
+    found = Sample.objects.filter(prefix__organisation__path__startswith=path, hour__lt=last)
+    if first is not None:
+        found = found.filter(hour__gte=first)
+    return found.aggregate(sum=Sum("resolutions"))["sum"] or 0
 
 
 def forget(today: dt.date) -> int:
