@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gongfu.data.alarms import demonstration as alarms
+from gongfu.data.performance import demonstration as performance
 from gongfu.data.retrofit import demonstration as retrofit
 from gongfu.identity.business import demonstration as business_demonstration
 from gongfu.identity.registry import services as registry
@@ -42,6 +43,7 @@ def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: O
     for device in plant.of(enterprise.code):
         devices.create_device(ACTOR, organisation, _draft(settings, enterprise, device))
     network_map.seed(organisation, settings.node)
+    performance.seed(organisation)
     if enterprise is plant.enterprises[0]:
         retrofit.seed(organisation)
         alarms.seed(organisation)

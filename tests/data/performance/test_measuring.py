@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gongfu.data.performance import measuring, rules
+from gongfu.data.performance import asking, measuring, rules
 from gongfu.data.performance.calendars import Calendar, Shift, breaks
 from gongfu.data.performance.measuring import Machine, Plan, Told
 from gongfu.data.performance.rules import Loss, Note, Sums
@@ -32,7 +32,15 @@ def at(hour: float, day: int = 2) -> int:
 # What the machine said from when on, and whether it made a piece a minute meanwhile.
 DAY = ((7, 1), (8, 3), (10, 5), (11, 3), (12, 1), (13, 3), (16, 0))
 MACHINE = Machine(
-    device=1, plan=PLAN, state=1, codes=CODES, count=2, reject=3, energy=4, power=5, cycle=50.0  # type: ignore[arg-type]
+    device=1,
+    plan=PLAN,
+    state=1,
+    codes=CODES,
+    count=2,
+    reject=3,
+    energy=4,
+    power=5,
+    cycle=50.0,  # type: ignore[arg-type]
 )
 
 
@@ -60,9 +68,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreClient]:
             " (9, 5, 'number', 60, 20, now64())"
         )
         one.command("INSERT INTO readings VALUES " + ", ".join(rows))
-        one.command(
-            f"INSERT INTO dirty SELECT 4294967290, 9, number + 1, 0, {at(7)}, {at(17)} FROM numbers(5)"
-        )
+        one.command(f"INSERT INTO dirty SELECT 4294967290, 9, number + 1, 0, {at(7)}, {at(17)} FROM numbers(5)")
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             done = int(one.command("SELECT count() FROM rollups WHERE org = 9 AND step = 86400"))
@@ -143,3 +149,21 @@ def test_days_and_shifts_are_kept_apart(store: StoreClient) -> None:
     assert set(planned) == {(2, 7), (3, 7)}
     assert planned[3, 7].states == {}
     assert planned[2, 7].planned == 7.5 * HOUR
+
+
+def test_the_store_answers_the_questions_of_every_page(store: StoreClient) -> None:
+    span = {"orgs": [9], "series": [1], "low": at(7) * 1_000_000, "high": at(17) * 1_000_000, "hold": 3600 * 1_000_000}
+    rows = store.query_arrow(asking.CHANGES, span, orgs=[9]).to_pylist()
+    assert [row["state"] for row in rows] == ["1", "3", "5", "3", "1", "3", "0", "0"]
+    assert [row["silent"] for row in rows] == [0] * 7 + [1]
+    assert store.query_arrow(asking.TEXT_CHANGES, span, orgs=[9]).num_rows == 0
+    hours = store.query_arrow(
+        asking.HOURS, {"orgs": [9], "series": [1], "low": at(8), "high": at(10)}, orgs=[9]
+    ).to_pylist()
+    assert [dict(row["states"]) for row in hours] == [{"3": 3600.0}, {"3": 3600.0}]
+    quarters = store.query_arrow(
+        asking.BY_STEP,
+        {"orgs": [9], "series": [5], "width": 900, "step": 60, "low": at(8), "high": at(9)},
+        orgs=[9],
+    ).to_pylist()
+    assert [row["area"] / row["held"] for row in quarters] == [6.0] * 4

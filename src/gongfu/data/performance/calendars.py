@@ -7,6 +7,7 @@ seconds since 1970 one by one, so that a night on which clocks change is an hour
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
@@ -116,7 +117,7 @@ def check(shifts: Sequence[Shift]) -> None:
     spans.sort(key=lambda one: one[:2])
     week = 7 * 1440
     around = [*spans, *((start + week, end + week, shift) for start, end, shift in spans[:1])]
-    for (_start, end, one), (start, _end, other) in zip(around, around[1:], strict=False):
+    for (_start, end, one), (start, _end, other) in itertools.pairwise(around):
         if start < end:
             raise Invalid(
                 mark("The shifts {one} and {other} overlap."),

@@ -33,6 +33,7 @@ from gongfu.platform.devices.models import Device, Place, Tag
 
 CATEGORIES: Final[tuple[Category, ...]] = ("off", "idle", "setup", "running", "fault")
 _REJECTS: Final = ("reject", "scrap", "defect", "waste", "ng_count", "废", "不良", "次品", "不合格")
+_PIECES: Final = ("", "pcs", "件", "个", "只", "片", "张")
 _NO_PIECES: Final = ("start", "alarm", "启动", "报警", "次数累计")
 
 
@@ -144,7 +145,8 @@ def _of_role(tags: Iterable[Tag], role: str) -> list[Tag]:
 
 def _is_reject(tag: Tag) -> bool:
     named = f"{tag.key} {tag.name}".casefold()
-    return tag.role == "count" and any(word in named for word in _REJECTS)
+    counts = tag.kind == Tag.Kind.NUMBER and tag.role in ("count", "") and tag.unit in _PIECES
+    return counts and any(word in named for word in _REJECTS)
 
 
 def _is_event(tag: Tag) -> bool:
@@ -222,5 +224,3 @@ def _chain(place: int | None, above: Mapping[int, int | None]) -> Iterable[int]:
 
 def _second(moment: dt.datetime) -> int:
     return int(moment.timestamp())
-
-

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gongfu.data.performance.rules import Loss
 from gongfu.kernel.accounts.models import OwnedModel
-from gongfu.platform.devices.models import Device, Place, Tag
+from gongfu.platform.devices.models import Device, Place
 
 
 def _named(thing: Shift | WorkCalendar | StopReason) -> str:
@@ -56,9 +56,7 @@ class Shift(OwnedModel):
     name_en = models.CharField(_("English name"), max_length=40, blank=True)
     begins = models.TimeField(_("Begins at"))
     ends = models.TimeField(_("Ends at"), help_text=_("Not later than the beginning: the next day."))
-    breaks = models.CharField(
-        _("Breaks"), max_length=200, blank=True, help_text=_("Such as 10:00-10:15, 12:00-13:00.")
-    )
+    breaks = models.CharField(_("Breaks"), max_length=200, blank=True, help_text=_("Such as 10:00-10:15, 12:00-13:00."))
     weekdays = models.CharField(
         _("Weekdays"), max_length=7, default="12345", help_text=_("1 is Monday, 7 is Sunday; the day it begins on.")
     )
@@ -203,9 +201,7 @@ class Cycle(OwnedModel):
     product = models.CharField(
         _("Product"), max_length=120, help_text=_("As the product tag says it, such as the program's name.")
     )
-    seconds = models.FloatField(
-        _("Ideal cycle (s)"), validators=[MinValueValidator(0.001), MaxValueValidator(1e6)]
-    )
+    seconds = models.FloatField(_("Ideal cycle (s)"), validators=[MinValueValidator(0.001), MaxValueValidator(1e6)])
 
     class Meta:
         verbose_name = _("ideal cycle of a product")

@@ -41,6 +41,16 @@ class Row(msgspec.Struct, frozen=True):
     target: float | None = None
     """OEE that is wanted, percent."""
 
+    def at(self, day: dt.date, shift: int, losses: Mapping[int, Loss]) -> Performance | None:
+        """One shift of one day; of a report asked by day."""
+        own = [cell for cell in self.cells if (cell.day, cell.shift) == (day, shift)]
+        return rules.judge(measuring.add_up(own), losses) if own else None
+
+    @property
+    def best_cycle(self) -> float | None:
+        """Seconds per piece that the best shift in this time took; of a report asked by day."""
+        return measuring.paced(self.cells)
+
     @property
     def gap(self) -> float | None:
         """Percentage points below the target; None without target or figure."""
@@ -189,4 +199,3 @@ def _unknown_holidays(machine: Machine, start: dt.datetime, end: dt.datetime) ->
     if calendar is None or not calendar.holidays:
         return None
     return None if holidays.known(start.date()) and holidays.known(end.date()) else Note.HOLIDAYS_UNKNOWN
-
