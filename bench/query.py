@@ -95,7 +95,7 @@ def _questions(store: StoreClient, now: datetime, asked: int) -> dict[str, float
         end = int(now.timestamp())
         cells = measuring.measure(store, [ORG], fleet, end - 30 * _DAY, end, "Asia/Shanghai")
         found = rules.together(rules.judge(measuring.add_up(cells[one.device])) for one in fleet)
-        if found.availability.value is None or found.sums.energy is None:
+        if not found.sums.states or found.sums.energy is None:
             raise RuntimeError("no states or no counts")
 
     metrics = {}

@@ -166,4 +166,4 @@ def test_the_store_answers_the_questions_of_every_page(store: StoreClient) -> No
         {"orgs": [9], "series": [5], "width": 900, "step": 60, "low": at(8), "high": at(9)},
         orgs=[9],
     ).to_pylist()
-    assert [row["area"] / row["held"] for row in quarters] == [6.0] * 4
+    assert [row["area_s"] / row["held_s"] for row in quarters] == [6.0] * 4

@@ -57,8 +57,8 @@ AREA: Final = (
     " WHERE label > 1 GROUP BY series, label"
 )
 BY_STEP: Final = (
-    "SELECT series, intDiv(toUnixTimestamp(start), {width:UInt32}) * {width:UInt32} AS at, sum(area) AS area,"
-    " sum(held) AS held FROM rollups FINAL WHERE org IN {orgs:Array(UInt32)} AND series IN {series:Array(UInt32)}"
+    "SELECT series, intDiv(toUnixTimestamp(start), {width:UInt32}) * {width:UInt32} AS at, sum(area) AS area_s,"
+    " sum(held) AS held_s FROM rollups FINAL WHERE org IN {orgs:Array(UInt32)} AND series IN {series:Array(UInt32)}"
     " AND step = {step:UInt32} AND start >= {low:UInt32} AND start < {high:UInt32} AND held > 0"
     " GROUP BY series, at ORDER BY series, at"
 )
