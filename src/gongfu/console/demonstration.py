@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gongfu.data.alarms import demonstration as alarms
+from gongfu.data.performance import demonstration as performance
 from gongfu.data.retrofit import demonstration as retrofit
 from gongfu.governance.support import demonstration as support
 from gongfu.governance.indicators import demonstration as indicators
@@ -47,6 +48,7 @@ def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: O
     for device in plant.of(enterprise.code):
         devices.create_device(ACTOR, organisation, _draft(settings, enterprise, device))
     network_map.seed(organisation, settings.node)
+    performance.seed(organisation)
     if enterprise is plant.enterprises[0]:
         retrofit.seed(organisation)
         alarms.seed(organisation)

@@ -83,6 +83,7 @@ GONGFU_APPS = [
     "gongfu.data.retrofit",
     "gongfu.data.alarms",
     "gongfu.data.computed",
+    "gongfu.data.performance",
     "gongfu.data.backup",
     "gongfu.governance.support",
     "gongfu.governance.indicators",

@@ -42,6 +42,7 @@ MODULES = (
     "gongfu.data.retrofit",
     "gongfu.data.alarms",
     "gongfu.data.computed",
+    "gongfu.data.performance",
     "gongfu.data.backup",
     "gongfu.governance.support",
     "gongfu.governance.indicators",
