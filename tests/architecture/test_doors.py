@@ -48,7 +48,7 @@ DOORS = {
     },
     "identity.hierarchy": {"services"},
     "identity.recursion": {"endpoints", "errors", "paths", "process", "trace"},
-    "identity.carriers": {"services"},
+    "identity.carriers": {"services", "sheet"},
     "identity.authentication": {"services"},
     "identity.bulk": {"services"},
     "identity.business": {"services", "templating", "periodic", "demonstration", "checking", "classes", "fields"},
@@ -96,9 +96,10 @@ DOORS = {
     },
     "data.computed": {"services", "desk", "stage"},
     "data.streams": {"ensuring", "publishing", "stage"},
-    "data.alarms": {"services", "desk", "demonstration", "stage"},
-    "data.access": {"services", "periodic", "interface", "asking"},
+    "data.alarms": {"services", "desk", "demonstration", "models", "outlets", "sending", "stage"},
+    "data.access": {"services", "periodic", "interface", "asking", "rules"},
     "data.backup": {"services", "periodic", "drill", "keeping", "taking", "wire", "work"},
+    "data.dashboards": {"services", "periodic", "demonstration"},
     "data.cluster": {"capacity", "ddl"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""

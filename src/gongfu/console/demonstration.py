@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gongfu.data.alarms import demonstration as alarms
+from gongfu.data.dashboards import demonstration as dashboards
 from gongfu.data.retrofit import demonstration as retrofit
 from gongfu.identity.business import demonstration as business_demonstration
 from gongfu.identity.registry import services as registry
@@ -45,6 +46,7 @@ def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: O
     if enterprise is plant.enterprises[0]:
         retrofit.seed(organisation)
         alarms.seed(organisation)
+        dashboards.seed(organisation)
 
 
 def _draft(settings: Settings, enterprise: Enterprise, device: PlantDevice) -> DeviceDraft:

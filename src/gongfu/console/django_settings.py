@@ -83,6 +83,7 @@ GONGFU_APPS = [
     "gongfu.data.retrofit",
     "gongfu.data.alarms",
     "gongfu.data.computed",
+    "gongfu.data.dashboards",
     "gongfu.data.backup",
     "gongfu.console",
 ]

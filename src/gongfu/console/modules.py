@@ -42,6 +42,7 @@ MODULES = (
     "gongfu.data.retrofit",
     "gongfu.data.alarms",
     "gongfu.data.computed",
+    "gongfu.data.dashboards",
     "gongfu.data.backup",
     "gongfu.kernel.tasks",
     "gongfu.kernel.audit",

@@ -25,6 +25,7 @@ def main(settings: Settings) -> None:
     from gongfu.data.alarms import desk as alarms  # noqa: PLC0415 (needs django.setup)
     from gongfu.data.backup import periodic as backups  # noqa: PLC0415
     from gongfu.data.computed import desk as computed  # noqa: PLC0415
+    from gongfu.data.dashboards import periodic as dashboards  # noqa: PLC0415
     from gongfu.data.retrofit import periodic as retrofit  # noqa: PLC0415
     from gongfu.data.telemetry import describing  # noqa: PLC0415
     from gongfu.identity.authentication.services import expire as expire_reviews  # noqa: PLC0415 (needs django.setup)
@@ -87,7 +88,7 @@ def main(settings: Settings) -> None:
             loop = asyncio.get_running_loop()
             threads: list[asyncio.Future[None]] = [loop.run_in_executor(pool, work, ending) for work in blocking]
             works = [link(stopping), periodic.run(stopping), retrofit.run(stopping), close_reviews()]
-            works += [access.run(stopping), describing.run(stopping)]
+            works += [access.run(stopping), describing.run(stopping), dashboards.run(stopping)]
             works.append(backups.run(settings, stopping))
             if settings.mirror_of:
                 works.append(mirror(settings, open_store(settings.home), health, stopping))
