@@ -85,9 +85,11 @@ def _walk(browser: Browser, world: World, address: str) -> None:
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on(
         "console",
-        lambda found: faults.append(f"{found.text} {found.location}")
-        if found.type == "error" and "telemetry/live" not in str(found.location)
-        else None,
+        lambda found: (
+            faults.append(f"{found.text} {found.location}")
+            if found.type == "error" and "telemetry/live" not in str(found.location)
+            else None
+        ),
     )
     _sign_in(page, address)
 
@@ -158,7 +160,10 @@ def _look_around(page: Page, address: str, board: int, world: World) -> None:
         page.goto(address + path)
         _shoot(page, name)
     page.set_viewport_size({"width": 390, "height": 844})
-    for name, path in {"board-390": f"/data/dashboards/{board}/", "editing-390": f"/data/dashboards/{board}/?edit=1"}.items():
+    for name, path in {
+        "board-390": f"/data/dashboards/{board}/",
+        "editing-390": f"/data/dashboards/{board}/?edit=1",
+    }.items():
         page.goto(address + path)
         _shoot(page, name)
     page.set_viewport_size({"width": 1920, "height": 1080})

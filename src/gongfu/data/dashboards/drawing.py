@@ -2,82 +2,31 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
-from zoneinfo import ZoneInfo
 
 from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase.pdfmetrics import stringWidth
-from reportlab.pdfgen.canvas import Canvas
 
+from gongfu.data.dashboards.pen import (
+    ALARM,
+    CATEGORY,
+    LINE,
+    QUIET,
+    SERIES,
+    STRONG,
+    Box,
+    Pen,
+    figure,
+    rule,
+    spread,
+    times,
+)
 from gongfu.data.dashboards.rules import Kind, Widget
 from gongfu.data.dashboards.shapes import Answer, Described
 from gongfu.data.telemetry.services import Point
-
-INK: Final = "#1a2330"
-QUIET: Final = "#5f6b7a"
-LINE: Final = "#e1e5ea"
-STRONG: Final = "#c5ccd5"
-ALARM: Final = "#c2261d"
-SERIES: Final = ("#0072b2", "#b8720a", "#00845f", "#a8498a", "#2c93cf", "#7a6a14", "#5d6673")
-"""The palette of the console on white."""
-CATEGORY: Final = {
-    "running": "#0b7a5c",
-    "idle": "#2c93cf",
-    "setup": "#b8720a",
-    "fault": "#c2261d",
-    "off": "#c5ccd5",
-}
-"""Colours of states by what they mean; any other takes one of the palette."""
-
-
-@dataclass(frozen=True)
-class Box:
-    """Left and lower edge, width and height in points."""
-
-    x: float
-    y: float
-    w: float
-    h: float
-
-    def inner(self, left: float, below: float, right: float, above: float) -> Box:
-        """The box within, after leaving so much at each side."""
-        return Box(self.x + left, self.y + below, max(self.w - left - right, 1), max(self.h - below - above, 1))
-
-
-@dataclass(frozen=True)
-class Pen:
-    """What every drawing needs."""
-
-    canvas: Canvas
-    font: str
-    zone: str
-    words: dict[str, str]
-
-    def text(self, x: float, y: float, content: str, size: float, colour: str = INK, *, align: str = "left") -> None:
-        """Write ``content`` at its base line."""
-        self.canvas.setFont(self.font, size)
-        self.canvas.setFillColor(HexColor(colour))
-        {"left": self.canvas.drawString, "right": self.canvas.drawRightString, "middle": self.canvas.drawCentredString}[
-            align
-        ](x, y, content)
-
-    def fitted(self, content: str, size: float, room: float) -> str:
-        """``content`` cut to ``room`` points, with an ellipsis when something is missing."""
-        if stringWidth(content, self.font, size) <= room:
-            return content
-        while content and stringWidth(content + "…", self.font, size) > room:
-            content = content[:-1]
-        return content + "…"
-
-    def moment(self, ms: float, pattern: str = "%m-%d %H:%M") -> str:
-        """A time as people in the node's zone read it."""
-        return f"{dt.datetime.fromtimestamp(ms / 1000, ZoneInfo(self.zone)):{pattern}}"
 
 
 def widget(pen: Pen, one: Widget, answer: Answer, picture: bytes, box: Box) -> None:
@@ -118,38 +67,16 @@ def widget(pen: Pen, one: Widget, answer: Answer, picture: bytes, box: Box) -> N
     canvas.restoreState()
 
 
-def figure(value: float | None, decimals: int | None = None) -> str:
-    """A number with as many digits as people want to read."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if decimals is None:
-        size = abs(value)
-        decimals = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 3
-    return f"{value:,.{decimals}f}"
-
-
-def _spread(low: float, high: float) -> list[float]:
-    """Round numbers from below ``low`` to above ``high``, about five."""
-    if high <= low:
-        room = abs(low) * 0.02 or 1.0
-        low, high = low - room, high + room
-    raw = (high - low) / 4
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw)
-    first = math.floor(low / step)
-    return [step * number for number in range(first, math.ceil(high / step) + 1)]
-
-
 def _trend(pen: Pen, one: Widget, answer: Answer, box: Box) -> bool:
     lines = [[point for point in line if not isinstance(point.value, str)] for line in answer.lines]
     values = [float(point.value) for line in lines for point in line if point.value is not None]
     if not values:
         return False
     limits = _limits(one, answer, min(values), max(values))
-    ticks = _spread(min([*values, *(value for value, _ in limits)]), max([*values, *(value for value, _ in limits)]))
+    ticks = spread(min([*values, *(value for value, _ in limits)]), max([*values, *(value for value, _ in limits)]))
     many = len(answer.tags) > 1
     unit = next(iter(dict.fromkeys(tag.unit for tag in answer.tags if tag.unit)), "")
-    plot = box.inner(34, 14, 8, 18 if many else 12)
+    plot = box.inner(34, 14, 8, 20 if many else 16)
     low, high = ticks[0], ticks[-1]
 
     def across(ms: float) -> float:
@@ -158,13 +85,13 @@ def _trend(pen: Pen, one: Widget, answer: Answer, box: Box) -> bool:
     def up(value: float) -> float:
         return plot.y + plot.h * (value - low) / (high - low)
 
-    pen.text(plot.x - 4, plot.y + plot.h + 4, unit, 7, QUIET, align="right")
+    pen.text(plot.x - 4, plot.y + plot.h + 7, unit, 7, QUIET, align="right")
     for tick in ticks:
-        _rule(pen, plot.x, up(tick), plot.x + plot.w, up(tick), LINE)
+        rule(pen, plot.x, up(tick), plot.x + plot.w, up(tick), LINE)
         pen.text(plot.x - 4, up(tick) - 2.5, f"{tick:,.10g}"[:9], 7, QUIET, align="right")
-    _times(pen, answer, plot)
+    times(pen, answer, plot)
     for value, name in limits:
-        _rule(pen, plot.x, up(value), plot.x + plot.w, up(value), ALARM, dash=True)
+        rule(pen, plot.x, up(value), plot.x + plot.w, up(value), ALARM, dash=True)
         pen.text(plot.x + 3, up(value) + 2, f"{name} {figure(value)}", 6.5, ALARM)
     for number, line in enumerate(lines):
         colour = SERIES[number % len(SERIES)]
@@ -206,25 +133,6 @@ def _limits(one: Widget, answer: Answer, low: float, high: float) -> list[tuple[
     found = own or (answer.tags[0].limits if len(answer.tags) == 1 else [])
     span = 1.5 * ((high - low) or abs(high) or 1.0)
     return [(value, name) for value, name in found if low - span <= value <= high + span]
-
-
-def _times(pen: Pen, answer: Answer, plot: Box) -> None:
-    count = max(2, int(plot.w / 62))
-    pattern = "%H:%M" if answer.end - answer.start <= 26 * 3_600_000 else "%m-%d %H:%M"
-    for number in range(count + 1):
-        share = number / count
-        align = "left" if number == 0 else "right" if number == count else "middle"
-        moment = answer.start + (answer.end - answer.start) * share
-        pen.text(plot.x + plot.w * share, plot.y - 9, pen.moment(moment, pattern), 6.5, QUIET, align=align)
-    _rule(pen, plot.x, plot.y, plot.x + plot.w, plot.y, STRONG)
-
-
-def _rule(pen: Pen, x1: float, y1: float, x2: float, y2: float, colour: str, *, dash: bool = False) -> None:
-    pen.canvas.setStrokeColor(HexColor(colour))
-    pen.canvas.setLineWidth(0.5)
-    pen.canvas.setDash([3, 2] if dash else [])
-    pen.canvas.line(x1, y1, x2, y2)
-    pen.canvas.setDash([])
 
 
 def _number(pen: Pen, one: Widget, answer: Answer, box: Box) -> bool:
@@ -276,9 +184,9 @@ def ends(one: Widget, tag: Described, value: float) -> tuple[float, float]:
     low = one.low if one.low is not None else tag.low
     high = one.high if one.high is not None else tag.high
     if low is None:
-        low = min(0.0, _spread(value, value)[0])
+        low = min(0.0, spread(value, value)[0])
     if high is None or high <= low:
-        high = _spread(low, max(value * 1.25, low + 1))[-1]
+        high = spread(low, max(value * 1.25, low + 1))[-1]
     return low, high
 
 
@@ -315,7 +223,7 @@ def _states(pen: Pen, answer: Answer, box: Box) -> bool:
         pen.canvas.rect(x, plot.y + plot.h + 5, 7, 7, stroke=0, fill=1)
         pen.text(x + 10, plot.y + plot.h + 5.5, name, 7)
         x += stringWidth(name, pen.font, 7) + 22
-    _times(pen, answer, plot)
+    times(pen, answer, plot)
     return True
 
 
@@ -390,7 +298,7 @@ def _table(pen: Pen, answer: Answer, box: Box) -> bool:
         y -= row
         if y < box.y:
             break
-        _rule(pen, box.x, y + row - 3.5, box.x + box.w, y + row - 3.5, LINE)
+        rule(pen, box.x, y + row - 3.5, box.x + box.w, y + row - 3.5, LINE)
         pen.text(box.x, y, pen.fitted(f"{tag.device_name} · {tag.name}", 8, box.w * 0.5), 8)
         pen.text(box.x + box.w * 0.7, y, pen.fitted(shown(tag, point), 8, box.w * 0.28), 8, align="right")
         if point is not None:

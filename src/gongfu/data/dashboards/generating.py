@@ -42,13 +42,19 @@ def of_device(device: Device) -> Document:
     trends = _by_unit(measured)[:_MOST_TRENDS]
     for number, some in enumerate(trends):
         title = _("Power") if power in some else " · ".join(dict.fromkeys(_name(tag) for tag in some))[:80]
-        made.append(_widget(Kind.TREND, (6 * (number % 2), y + 5 * (number // 2), 6, 5), title, some))
+        alone = number == len(trends) - 1 and number % 2 == 0
+        box = (6 * (number % 2), y + 5 * (number // 2), COLUMNS if alone else 6, 5)
+        made.append(_widget(Kind.TREND, box, title, some))
     y += 5 * ((len(trends) + 1) // 2)
     if states:
-        made.append(_widget(Kind.PARETO, (0, y, 6, 5), _("Hours of each state"), states[:1], of="states"))
+        made.append(_widget(Kind.PARETO, (0, y, 6, 4), _("Hours of each state"), states[:1], of="states"))
     anything = (states or measured or tags)[:1]
     if anything:
-        made.append(_widget(Kind.PARETO, (6 if states else 0, y, 6, 5), _("Most frequent alarms"), anything))
+        made.append(
+            _widget(
+                Kind.PARETO, (6 if states else 0, y, 6 if states else COLUMNS, 4), _("Most frequent alarms"), anything
+            )
+        )
     if not made:
         made.append(_widget(Kind.TABLE, (0, 0, COLUMNS, 6), _("Last values"), list(device.tags.all())[:20]))
     return rules.checked(Document(made, Variables(range="8h")))

@@ -10,11 +10,15 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+
 from gongfu.data.dashboards.rules import Measure
-from gongfu.kernel.store import StoreClient, client
+from gongfu.kernel.store import StoreClient, Value, client
 
 SHORT: Final = dt.timedelta(hours=9)
 """Up to this the readings themselves are asked: roll-ups may be a minute behind."""
+NEAR: Final = dt.timedelta(days=2)
+"""Up to this they are asked when there are no roll-ups yet."""
 LONG: Final = dt.timedelta(days=60)
 """Beyond this days are added up, not hours."""
 _OWN: Final = "org IN {orgs:Array(UInt32)} AND series = {series:UInt32}"
@@ -54,12 +58,18 @@ def buckets(
     Raises :class:`gongfu.kernel.errors.Unavailable`.
     """
     low, high = (int(moment.timestamp() * 1_000_000) for moment in (start, end))
-    asked: dict[str, int | Sequence[int]] = {"orgs": [org], "series": series, "start": low, "end": high}
-    if not step and end - start <= SHORT:
-        table = (store or client()).query_arrow(_READINGS, asked, orgs=[org])
-    else:
-        chosen = step or (86_400 if end - start > LONG else 3600 if end - start > dt.timedelta(days=2) else 60)
-        table = (store or client()).query_arrow(_ROLLED, {**asked, "step": chosen}, orgs=[org])
+    asked: dict[str, Value] = {"orgs": [org], "series": series, "start": low, "end": high}
+    source = store or client()
+    found: list[Bucket] = []
+    if step or end - start > SHORT:
+        chosen = step or (86_400 if end - start > LONG else 3600 if end - start > NEAR else 60)
+        found = _rows(source.query_arrow(_ROLLED, {**asked, "step": chosen}, orgs=[org]))
+    if not found and end - start <= NEAR:
+        found = _rows(source.query_arrow(_READINGS, asked, orgs=[org]))
+    return found
+
+
+def _rows(table: pa.Table) -> list[Bucket]:
     columns = (table.column(name).to_pylist() for name in Bucket.__slots__)
     return [Bucket(*row) for row in zip(*columns, strict=True)]
 

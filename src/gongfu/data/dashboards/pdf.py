@@ -11,7 +11,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
 from gongfu.data.dashboards import drawing
-from gongfu.data.dashboards.drawing import Box, Pen
+from gongfu.data.dashboards.pen import INK, QUIET, Box, Pen
 from gongfu.data.dashboards.rules import COLUMNS, Widget
 from gongfu.data.dashboards.shapes import Answer
 from gongfu.identity.carriers.sheet import chinese_face
@@ -91,11 +91,11 @@ def arranged(parts: list[Part]) -> list[tuple[int, int, Part]]:
 
 def _frame(pen: Pen, page: Page, number: int, total: int) -> None:
     canvas = pen.canvas
-    canvas.setFillColor(HexColor(drawing.INK))
+    canvas.setFillColor(HexColor(INK))
     canvas.setFont(pen.font, 15)
     canvas.drawString(_MARGIN + _GAP, _HEIGHT - 12 * mm, page.title[:60])
     canvas.setFont(pen.font, 8.5)
-    canvas.setFillColor(HexColor(drawing.QUIET))
+    canvas.setFillColor(HexColor(QUIET))
     canvas.drawString(_MARGIN + _GAP, _HEIGHT - 17 * mm, page.note[:140])
     canvas.drawString(_MARGIN + _GAP, 8 * mm, page.foot)
     canvas.drawRightString(_WIDTH - _MARGIN - _GAP, 8 * mm, f"{number} / {total}")

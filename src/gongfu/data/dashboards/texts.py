@@ -17,6 +17,8 @@ TEXTS = (
     mark("Picture with live values"),
     mark("Text"),
     mark("Add a widget"),
+    mark("Arrange"),
+    mark("No alarms in this time."),
     mark("Edit {what}"),
     mark("Remove"),
     mark("Remove {what}"),

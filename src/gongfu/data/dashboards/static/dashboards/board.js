@@ -89,7 +89,7 @@ class DashBoard extends HTMLElement {
     this.tools = node("span", "dash-tools");
     parts.push(this.tools);
     if (this.given.edits && !this.editor) {
-      const button = node("button", "btn", say("Edit {what}", { what: "" }).trim());
+      const button = node("button", "btn", say("Arrange"));
       button.type = "button";
       button.dataset.edit = "";
       button.addEventListener("click", () => this.edit());

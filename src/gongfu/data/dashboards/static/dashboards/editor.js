@@ -11,7 +11,7 @@ export class Editor {
     this.board = board;
     this.before = structuredClone(board.document);
     this.panel = node("aside", "dash-panel card");
-    this.panel.setAttribute("aria-label", say("Edit {what}", { what: "" }).trim());
+    this.panel.setAttribute("aria-label", say("Arrange"));
     board.append(this.panel);
     this.leaving = (event) => {
       if (this.dirty) event.preventDefault();
@@ -152,8 +152,10 @@ export class Editor {
   /** What was entered in the panel: draw it at once. `anew` when other fields belong to it now. */
   changed(widget, anew = false) {
     if (anew) {
+      // A size that nobody chose follows the kind.
       const [w, h] = SIZES[widget.kind];
-      Object.assign(widget, { w: Math.max(widget.w, Math.min(w, 3)), h: Math.max(widget.h, h) });
+      const usual = Object.values(SIZES).some((size) => size[0] === widget.w && size[1] === widget.h);
+      if (usual) Object.assign(widget, { w, h });
       clamp(widget);
       this.moved(widget);
       this.choose(widget);

@@ -173,6 +173,11 @@ class Pareto extends Chart {
     return !answer.bars.some((bar) => bar.value > 0);
   }
 
+  nothing() {
+    if (this.widget.of === "states") super.nothing();
+    else this.body.replaceChildren(node("p", "dash-note", say("No alarms in this time.")));
+  }
+
   draw() {
     if (!this.chart || this.empty(this.answer)) return;
     this.chart.setOption(pareto(this.widget, this.answer, this.body, look(this.body)), true);
