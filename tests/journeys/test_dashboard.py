@@ -160,12 +160,9 @@ def _look_around(page: Page, address: str, board: int, world: World) -> None:
         page.goto(address + path)
         _shoot(page, name)
     page.set_viewport_size({"width": 390, "height": 844})
-    for name, path in {
-        "board-390": f"/data/dashboards/{board}/",
-        "editing-390": f"/data/dashboards/{board}/?edit=1",
-    }.items():
+    for name, path in (("board", f"/data/dashboards/{board}/"), ("editing", f"/data/dashboards/{board}/?edit=1")):
         page.goto(address + path)
-        _shoot(page, name)
+        _shoot(page, f"{name}-390")
     page.set_viewport_size({"width": 1920, "height": 1080})
     page.goto(f"{address}/data/wall/?board={board}")
     _shoot(page, "wall")

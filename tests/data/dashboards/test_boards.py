@@ -9,10 +9,9 @@ from typing import Any
 import pypdfium2
 import pytest
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 from enterprises import NOON, World
 
-from gongfu.console import demonstration as _demonstration  # noqa: F401 - the composition knows the module
 from gongfu.data.alarms import sending
 from gongfu.data.alarms.models import Alarm, AlarmRule, Outlet
 from gongfu.data.dashboards import generating, measuring, periodic, reporting, rules, services
@@ -180,7 +179,8 @@ def test_every_device_has_a_dashboard_and_a_copy_is_ones_own(world: World) -> No
     tags = [TagDraft(key="state"), TagDraft(key="power"), TagDraft(key="part_count"), TagDraft(key="spindle_load")]
     draft = DeviceDraft(key="CNC-1", name="加工中心", type="cnc-machining-centre", driver="modbus", tags=tags)
     device = create_device("test", world.ours, draft)
-    document = generating.of_device(device)
+    with translation.override("en"):
+        document = generating.of_device(device)
     kinds = {one.kind for one in document.widgets}
     assert {Kind.STATES, Kind.NUMBER, Kind.TREND, Kind.PARETO} <= kinds
     assert rules.checked(document) == document

@@ -50,11 +50,8 @@ def of_device(device: Device) -> Document:
         made.append(_widget(Kind.PARETO, (0, y, 6, 4), _("Hours of each state"), states[:1], of="states"))
     anything = (states or measured or tags)[:1]
     if anything:
-        made.append(
-            _widget(
-                Kind.PARETO, (6 if states else 0, y, 6 if states else COLUMNS, 4), _("Most frequent alarms"), anything
-            )
-        )
+        box = (6, y, 6, 4) if states else (0, y, COLUMNS, 4)
+        made.append(_widget(Kind.PARETO, box, _("Most frequent alarms"), anything))
     if not made:
         made.append(_widget(Kind.TABLE, (0, 0, COLUMNS, 6), _("Last values"), list(device.tags.all())[:20]))
     return rules.checked(Document(made, Variables(range="8h")))
