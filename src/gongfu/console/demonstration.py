@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from gongfu.data.alarms import demonstration as alarms
+from gongfu.data.dashboards import demonstration as dashboards
 from gongfu.data.performance import demonstration as performance
 from gongfu.data.retrofit import demonstration as retrofit
-from gongfu.governance.support import demonstration as support
 from gongfu.governance.indicators import demonstration as indicators
+from gongfu.governance.support import demonstration as support
 from gongfu.identity.business import demonstration as business_demonstration
 from gongfu.identity.registry import services as registry
 from gongfu.kernel.accounts import services as accounts
@@ -52,6 +53,7 @@ def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: O
     if enterprise is plant.enterprises[0]:
         retrofit.seed(organisation)
         alarms.seed(organisation)
+        dashboards.seed(organisation)
 
 
 def _draft(settings: Settings, enterprise: Enterprise, device: PlantDevice) -> DeviceDraft:

@@ -84,6 +84,7 @@ GONGFU_APPS = [
     "gongfu.data.alarms",
     "gongfu.data.computed",
     "gongfu.data.performance",
+    "gongfu.data.dashboards",
     "gongfu.data.backup",
     "gongfu.governance.support",
     "gongfu.governance.indicators",

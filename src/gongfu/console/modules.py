@@ -43,6 +43,7 @@ MODULES = (
     "gongfu.data.alarms",
     "gongfu.data.computed",
     "gongfu.data.performance",
+    "gongfu.data.dashboards",
     "gongfu.data.backup",
     "gongfu.governance.support",
     "gongfu.governance.indicators",
