@@ -162,7 +162,7 @@ async def _visible(node: Node, probes: int) -> list[float]:
         await js.publish(bus.readings_subject(made.ORG, 99), encode(batch))
         began = time.perf_counter()
         question = f"SELECT count() AS n FROM readings WHERE org = {made.ORG} AND series = {series}"
-        while (await store.aquery_arrow(question, orgs=[made.ORG])).column("n")[0].as_py() == 0:
+        while (await store.aquery_arrow(question, orgs=[made.ORG])).column("n")[0].as_py() == 0:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         delays.append(time.perf_counter() - began)
         await asyncio.sleep(0.13)  # not in step with the recorder's batches

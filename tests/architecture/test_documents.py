@@ -14,7 +14,7 @@ from gongfu.kernel.settings import Settings
 
 from .source import ROOT
 
-_GROUPS = ("user", "audit", "handle", "escrow", "devices", "backup")
+_GROUPS = ("user", "audit", "handle", "escrow", "devices", "backup", "edge")
 """Commands that have commands of their own."""
 
 SETTINGS = [ROOT / "docs" / language / "settings.md" for language in ("zh", "en")]

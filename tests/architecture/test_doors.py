@@ -13,10 +13,11 @@ DOORS = {
     "kernel.audit": {"services", "models", "middleware"},
     "kernel.pages": {"services", "resource", "menu", "api", "schemas", "urls", "errors", "export", "xlsx"},
     "kernel.supervisor": {"lock", "main", "plan", "ports", "status"},
-    "kernel.tasks": {"services", "models", "worker"},
+    "kernel.tasks": {"services", "models", "periodic", "worker"},
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
     "network.discovery": {"probes", "ranges", "scanning", "shapes"},
     "network.drivers": {"contract", "pacing", "registry", "surroundings"},
+    "network.edge": {"admitting", "contract", "credentials", "join", "local", "server", "versions"},
     "network.gateway": {"asking", "config", "tickets"},
     "network.map": {
         *("addresses", "days", "differing", "images", "layout", "measuring", "probing", "shapes", "topology"),
@@ -47,10 +48,19 @@ DOORS = {
     },
     "identity.hierarchy": {"services"},
     "identity.recursion": {"endpoints", "errors", "paths", "process", "trace"},
-    "identity.carriers": {"services"},
+    "identity.carriers": {"services", "sheet"},
     "identity.authentication": {"services"},
     "identity.bulk": {"services"},
-    "identity.business": {"services", "counting", "templating", "periodic", "demonstration", "checking", "classes", "fields"},
+    "identity.business": {
+        "services",
+        "counting",
+        "templating",
+        "periodic",
+        "demonstration",
+        "checking",
+        "classes",
+        "fields",
+    },
     "identity.rdap": {"services"},
     "identity.registry": {
         "delegations",
@@ -94,11 +104,13 @@ DOORS = {
         "describing",
     },
     "data.computed": {"services", "desk", "stage"},
-    "data.streams": {"ensuring", "stage"},
-    "data.alarms": {"services", "desk", "demonstration", "stage"},
-    "data.access": {"services", "periodic", "interface", "asking"},
+    "data.streams": {"ensuring", "publishing", "stage"},
+    "data.alarms": {"services", "desk", "demonstration", "models", "outlets", "sending", "stage"},
+    "data.access": {"services", "periodic", "interface", "asking", "rules"},
     "data.backup": {"services", "periodic", "drill", "keeping", "taking", "wire", "work"},
+    "data.dashboards": {"services", "periodic", "demonstration"},
     "data.cluster": {"capacity", "ddl"},
+    "governance.support": {"services", "versions", "rules", "schemes", "figures", "demonstration"},
     "governance.indicators": {"services", "periodic", "demonstration"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""
@@ -112,8 +124,12 @@ SPECIAL = {
     ("network.discovery", "network.drivers"): {"opcua"},
     # Drivers and gateway are two halves of one programme: topics are translated in one place.
     ("network.drivers", "network.gateway"): {"topics"},
+    # What an edge forwards is read in bulk, as the gateway reads MQTT.
+    ("network.edge", "network.gateway"): {"wire"},
     # The gateway is the Sparkplug host application that edge nodes wait for.
     ("network.gateway", "network.drivers"): {"sparkplug"},
+    # A computed tag is told from one that is read by its address.
+    ("data.computed", "platform.devices"): {"rules"},
 }
 
 

@@ -135,6 +135,8 @@ def test_search_finds_devices_by_name_key_and_identifier_and_pages(world: World)
 
 def test_a_configuration_that_cannot_work_needs_an_engineer_not_a_viewer(world: World) -> None:
     Device.objects.filter(pk=world.pump.pk).update(connection="refused")
+    assert '<span class="count">1</span>' in signed_in(world.engineer).get("/me/needs/count/").text
+    assert signed_in(world.viewer).get("/me/needs/count/").text.strip() == ""
     assert "?connection=refused" in signed_in(world.engineer).get("/me/needs/").text
     assert "?connection=refused" not in signed_in(world.viewer).get("/me/needs/").text
 

@@ -13,6 +13,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from gongfu.governance.support import demonstration as support  # noqa: E402
 from gongfu.identity.business import services as business  # noqa: E402
 from gongfu.identity.business import templating  # noqa: E402
 from gongfu.identity.business.models import Sample  # noqa: E402
@@ -78,6 +79,7 @@ def seed() -> None:
 
     for owner in Organisation.objects.filter(parent=operator).order_by("pk")[:1]:
         network_map.seed(owner, "local")
+        support.seed(operator, owner)
     seed_business(operator)
 
 

@@ -286,6 +286,13 @@ def _edge(app: typer.Typer) -> None:
 
         edge.leave()
 
+    @group.command(name="run", hidden=True)
+    def run_this() -> None:
+        """As without a command, but of this very version."""
+        from gongfu.cli import edge
+
+        sys.exit(edge.run())
+
     @group.command(hidden=True)
     def prepare() -> None:
         """Run by the supervisor: streams and buckets exist before the gateway starts."""

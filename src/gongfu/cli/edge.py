@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -13,23 +16,50 @@ import msgspec
 from gongfu.cli import node_settings
 from gongfu.cli.node import command, daemon_plan
 from gongfu.kernel import nats_server
+from gongfu.kernel.errors import GongfuError
 from gongfu.kernel.i18n import mark, translate
 from gongfu.kernel.settings import Settings
 from gongfu.kernel.supervisor import main as supervisor
 from gongfu.kernel.supervisor.plan import BUS, Plan
 from gongfu.kernel.supervisor.ports import Port
-from gongfu.kernel.supervisor.status import ProcessStatus
-from gongfu.network.edge import credentials, local, server
+from gongfu.kernel.supervisor.status import ProcessStatus, State, fetch
+from gongfu.network.edge import credentials, local, server, versions
 from gongfu.network.edge import join as joining
-from gongfu.network.edge.contract import JoinAnswer
+from gongfu.network.edge.contract import JoinAnswer, Upgrade
+
+TRIAL_SECONDS = 60.0
+"""How long a new version may take to become healthy."""
+_STOP_SECONDS = 15.0
+_LOOK = 0.5
 
 
 def up() -> int:
-    """Run the edge node until Ctrl-C; returns the exit code. Raises :class:`Conflict` when it has joined no node."""
+    """Run the edge node until Ctrl-C; returns the exit code. Raises :class:`Conflict` when it has joined no node.
+
+    Of several versions that of the last successful upgrade runs; one that waits to be tried is tried.
+    """
     settings = edge_settings()
+    current = versions.chosen(settings.home).current
+    if current:
+        environment = _environment(settings, current)
+        os.execve(sys.executable, command("edge", "run"), environment)  # noqa: S606 its arguments are ours
+    return run()
+
+
+def run() -> int:
+    """As :func:`up`, of this very version."""
+    settings = edge_settings()
+    code = supervise(settings)
+    while versions.chosen(settings.home).trial:
+        ended = try_out(settings)
+        code = supervise(settings) if ended is None else ended
+    return code
+
+
+def supervise(settings: Settings) -> int:
+    """The processes of this version, until they are told to stop."""
     joined = credentials.load(settings.home).answer
-    # The name of the gateway is the edge's code, in every process.
-    os.environ["GONGFU_NODE"] = joined.edge
+    os.environ["GONGFU_NODE"] = joined.edge  # in every process the gateway bears the edge's code
     node = supervisor.Node(
         plans=plans(settings, joined),
         preparation=command("edge", "prepare"),
@@ -37,6 +67,53 @@ def up() -> int:
         ports=ports(settings),
     )
     return supervisor.run(settings, node)
+
+
+def try_out(settings: Settings) -> int | None:
+    """Run the version that waits to be tried, and keep it when it is healthy within a minute.
+
+    Returns its exit code once it ends, or None when it was not healthy: then what ran before shall run again.
+    """
+    home = settings.home
+    before = versions.chosen(home)
+    name, version = before.trial, before.detail
+    versions.choose(home, versions.Chosen(before.current, "", Upgrade.TRYING, version))
+    child = subprocess.Popen(command("edge", "run"), env=_environment(settings, name))
+    handlers = {
+        number: signal.signal(number, lambda *_: child.terminate()) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        until = time.monotonic() + TRIAL_SECONDS
+        while child.poll() is None and time.monotonic() < until:
+            time.sleep(_LOOK)
+            if _healthy(settings):
+                versions.choose(home, versions.Chosen(name, "", Upgrade.DONE, version))
+                return child.wait()
+        child.terminate()
+        try:
+            child.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    versions.choose(home, versions.Chosen(before.current, "", Upgrade.ROLLED_BACK, version))
+    return None
+
+
+def _healthy(settings: Settings) -> bool:
+    try:
+        found = fetch(settings, timeout=_LOOK)
+    except GongfuError:
+        return False
+    return all(one.state is State.READY for one in found)
+
+
+def _environment(settings: Settings, name: str) -> dict[str, str]:
+    """Python finds the version in the folder ``name`` before the one that is installed."""
+    found = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return {**found, "PYTHONPATH": str(versions.folder(settings.home, name))} if name else found
 
 
 def edge_settings() -> Settings:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from gongfu.data.alarms import demonstration as alarms
+from gongfu.data.dashboards import demonstration as dashboards
+from gongfu.data.performance import demonstration as performance
 from gongfu.data.retrofit import demonstration as retrofit
 from gongfu.governance.indicators import demonstration as indicators
+from gongfu.governance.support import demonstration as support
 from gongfu.identity.business import demonstration as business_demonstration
 from gongfu.identity.registry import services as registry
 from gongfu.kernel.accounts import services as accounts
@@ -33,6 +36,8 @@ def seed(settings: Settings) -> None:
         northbound.offer_all(first, port, port + 1)
     if operator is not None:
         business_demonstration.seed(ACTOR, operator)
+        if first is not None:
+            support.seed(operator, first)
         indicators.seed(operator)
 
 
@@ -44,9 +49,11 @@ def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: O
     for device in plant.of(enterprise.code):
         devices.create_device(ACTOR, organisation, _draft(settings, enterprise, device))
     network_map.seed(organisation, settings.node)
+    performance.seed(organisation)
     if enterprise is plant.enterprises[0]:
         retrofit.seed(organisation)
         alarms.seed(organisation)
+        dashboards.seed(organisation)
 
 
 def _draft(settings: Settings, enterprise: Enterprise, device: PlantDevice) -> DeviceDraft:

@@ -83,7 +83,10 @@ GONGFU_APPS = [
     "gongfu.data.retrofit",
     "gongfu.data.alarms",
     "gongfu.data.computed",
+    "gongfu.data.performance",
+    "gongfu.data.dashboards",
     "gongfu.data.backup",
+    "gongfu.governance.support",
     "gongfu.governance.indicators",
     "gongfu.console",
 ]

@@ -14,6 +14,7 @@ from gongfu.console import plant
 from gongfu.console.health import Row
 from gongfu.console.plant import Plant
 from gongfu.console.templatetags.console import big
+from gongfu.data.dashboards import services as dashboards
 from gongfu.data.telemetry.overview import Happened
 from gongfu.data.telemetry.texts import event_sentence
 from gongfu.kernel.accounts import services as accounts
@@ -67,6 +68,7 @@ def home_page(request: HttpRequest) -> HttpResponse:
         "spark": ",".join(_spark(now)),
         "process_rows": [Row(process) for process in now.processes.value or ()],
         "events": _lines(now, happened),
+        "boards": dashboards.starred(accounts.user_of(request), accounts.active_organisation(request)),
     }
     return render(
         request, "console/_events.html" if request.headers.get("HX-Request") else "console/home.html", context

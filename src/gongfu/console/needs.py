@@ -79,3 +79,11 @@ def _waiting_rules(user: User) -> Iterator[Need]:
 def needs_page(request: HttpRequest) -> HttpResponse:
     """The list behind the count in the top bar."""
     return render(request, "console/needs.html", {"needs": needs(accounts.user_of(request))})
+
+
+@require_GET
+def count_part(request: HttpRequest) -> HttpResponse:
+    """The count itself, fetched beside the page: every room asks its tables for it, and no page has to wait."""
+    return render(
+        request, "console/_needs_count.html", {"needs": sum(one.count for one in needs(accounts.user_of(request)))}
+    )

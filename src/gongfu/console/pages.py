@@ -18,6 +18,7 @@ urlpatterns = [
     path("me/second-factor/", profile.second_factor_set_up, name="second-factor-set-up"),
     path("me/second-factor/change", profile.second_factor_change, name="second-factor-change"),
     path("me/needs/", needs.needs_page, name="needs-me"),
+    path("me/needs/count/", needs.count_part, name="needs-count"),
     path("me/language", preferences.set_language, name="language"),
     path("me/theme", preferences.set_theme, name="theme"),
     path("search/", search.search_page, name="search"),

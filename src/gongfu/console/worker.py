@@ -25,6 +25,7 @@ def main(settings: Settings) -> None:
     from gongfu.data.alarms import desk as alarms  # noqa: PLC0415 (needs django.setup)
     from gongfu.data.backup import periodic as backups  # noqa: PLC0415
     from gongfu.data.computed import desk as computed  # noqa: PLC0415
+    from gongfu.data.dashboards import periodic as dashboards  # noqa: PLC0415
     from gongfu.data.retrofit import periodic as retrofit  # noqa: PLC0415
     from gongfu.data.telemetry import describing  # noqa: PLC0415
     from gongfu.governance.indicators import periodic as indicators  # noqa: PLC0415
@@ -89,6 +90,7 @@ def main(settings: Settings) -> None:
             threads: list[asyncio.Future[None]] = [loop.run_in_executor(pool, work, ending) for work in blocking]
             works = [link(stopping), periodic.run(stopping), retrofit.run(stopping), close_reviews()]
             works += [access.run(stopping), describing.run(stopping), indicators.run(stopping)]
+            works += [access.run(stopping), describing.run(stopping), dashboards.run(stopping)]
             works.append(backups.run(settings, stopping))
             if settings.mirror_of:
                 works.append(mirror(settings, open_store(settings.home), health, stopping))

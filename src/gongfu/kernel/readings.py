@@ -80,7 +80,8 @@ class ArrayReading(msgspec.Struct, frozen=True, array_like=True, eq=False):
 
 def array(series: int, time: int, values: NDArray[np.float64], rate: float = 0.0, quality: int = 0) -> ArrayReading:
     """A reading of ``values``, in half the octets where that loses nothing."""
-    narrow = values.astype("<f4")
+    with np.errstate(over="ignore"):  # what is too large for it becomes infinite, and is told apart below
+        narrow = values.astype("<f4")
     if np.array_equal(narrow.astype(np.float64), values, equal_nan=True):
         return ArrayReading(series, time, rate, quality, 4, narrow.tobytes())
     return ArrayReading(series, time, rate, quality, 8, values.astype("<f8").tobytes())

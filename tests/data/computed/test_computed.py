@@ -220,7 +220,7 @@ def test_an_expression_is_tried_before_it_is_saved(owner: Organisation, engineer
     page = browser.post("/data/computed/try/", form).content.decode()
     assert "<polyline" in page
     assert "没有名为" in browser.post("/data/computed/try/", form | {"expression": "foo(power)"}).content.decode()
-    saved = browser.post("/data/computed/new/", form)
+    saved = browser.post("/data/computed/new", form)
     assert saved.status_code == 302, saved.content.decode()[:2000]
     assert Tag.objects.filter(device=device, key="energy").exists()
     stranger = Client()

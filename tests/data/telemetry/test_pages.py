@@ -153,7 +153,17 @@ def test_the_api_answers_the_same(world: World) -> None:
     assert len(found.json()["series"][0]["points"]) == 60
     world.store.command(f"INSERT INTO latest VALUES ({world.pump.organisation_id}, {flow}, '2026-10-21', 5, '', 1, 0)")
     last = client.get(f"/api/v1/data/telemetry/last?tag={flow}").json()
-    assert last["values"] == [{"tag": flow, "time": "2026-10-21T00:00:00Z", "value": 5.0, "quality": 1}]
+    assert last["values"] == [
+        {
+            "tag": flow,
+            "device": "PUMP-1",
+            "key": "flow",
+            "unit": "m³/h",
+            "time": "2026-10-21T00:00:00Z",
+            "value": 5.0,
+            "quality": 1,
+        }
+    ]
     assert Client().get(f"/api/v1/data/telemetry/last?tag={flow}").status_code == 401
 
 

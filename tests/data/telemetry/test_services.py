@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 import pytest
 import rig
@@ -12,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gongfu.data.telemetry import rules, services
+from gongfu.kernel import bus
 from gongfu.kernel.errors import Invalid, Unavailable
+from gongfu.kernel.readings import array, decode, encode
 from gongfu.kernel.settings import Settings
 from gongfu.kernel.store import StoreClient
 
@@ -200,7 +205,8 @@ def test_readings_in_files_are_asked_like_the_others(filled: StoreClient, node: 
     filled.command("DROP TABLE readings_cold")
     filled.command("CREATE TABLE readings_cold AS readings")
     filled.command(
-        "INSERT INTO readings_cold SELECT 6, 1, toDateTime64('2020-01-01', 6, 'UTC') + number, number, 0, 0 FROM numbers(100)"
+        "INSERT INTO readings_cold SELECT 6, 1, toDateTime64('2020-01-01', 6, 'UTC') + number, number, 0, 0"
+        " FROM numbers(100)"
     )
     filled.command("INSERT INTO readings SELECT 6, 1, toDateTime64('2020-01-01', 6, 'UTC') + 7, -1, 0, now()")
     start = datetime(2020, 1, 1, tzinfo=UTC)
@@ -209,3 +215,28 @@ def test_readings_in_files_are_asked_like_the_others(filled: StoreClient, node: 
     assert services.count([6], [1], start, start + timedelta(hours=1), store=filled) == 100
     assert services.export([6], [1], start, start + timedelta(hours=1), store=filled).num_rows == 100
     assert services.count([7], [1], start, start + timedelta(hours=1), store=filled) == 0
+
+
+async def test_a_waveform_goes_from_the_bus_to_a_drawing(filled: StoreClient, node: rig.Node) -> None:
+    values = np.sin(np.arange(20_000) / 50)
+    values[12_345] = 9.0
+    wave = array(3, int(START.timestamp() * 1e6), values, rate=25_600)
+    nothing = decode(rig.batch(8, 1, [], [], [], arrived=int(START.timestamp() * 1e6)))
+    client = await bus.connect(node.settings, "test")
+    js = await bus.ensure(node.settings, client)
+    await js.publish("readings.8.1", encode(msgspec.structs.replace(nothing, arrays=[wave])))
+    await client.close()
+    deadline = time.monotonic() + 30
+    while not (found := services.arrays([8], [3], START, DAY, 400, store=filled)):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+    assert (found[0].rate, found[0].length, len(found[0].points) <= 400) == (25_600, 20_000, True)
+    assert (12_345, 9.0) in found[0].points
+    assert services.last_values([8], [3], store=filled)[3].length == 20_000
+    assert services.arrays([9], [3], START, DAY, store=filled) == []
+
+
+def test_a_batch_without_arrays_is_read_by_those_who_know_none() -> None:
+    plain = rig.batch(8, 1, [1], [0], [1.0], arrived=0)
+    assert msgspec.msgpack.decode(plain)["v"] == 1
+    assert "arr" not in msgspec.msgpack.decode(plain)

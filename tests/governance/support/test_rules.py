@@ -20,6 +20,7 @@ SCHEMES = {scheme.key: scheme for scheme in built_in()}
 QINGPU = SCHEMES["qingpu-2022"]
 CLAUSES = [(scheme, clause) for scheme in built_in() for clause in scheme.clause]
 _DAY = dt.date(2023, 6, 1)
+_LATE = dt.date(2026, 12, 1)
 _CASES = all_cases()
 yuan = st.decimals(0, 50_000_000, places=2)
 
@@ -29,10 +30,16 @@ def _all_facts(scheme: Scheme, clause: Clause) -> frozenset[str]:
 
 
 def _claim(
-    scheme: Scheme, clause: Clause, basis: Decimal = Decimal(0), *, matter: str = "m", year: int = 2023
+    scheme: Scheme,
+    clause: Clause,
+    basis: Decimal = Decimal(0),
+    *,
+    matter: str = "m",
+    year: int = 2023,
+    on: dt.date = _DAY,
 ) -> Claim:
     applicant = clause.applicants[0]
-    return Claim("e", matter, clause.key, _DAY, basis, _all_facts(scheme, clause), year, applicant)
+    return Claim("e", matter, clause.key, on, basis, _all_facts(scheme, clause), year, applicant)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +92,9 @@ def test_a_matter_never_brings_more_than_its_highest_single_support(
 ) -> None:
     ledger = [Entry("e", f"{matter}@{year}", "luan", "9", year, amount) for matter, year, amount in had]
     ledger += [Entry("somebody else", "a", "qingpu", "1.1", 0, Decimal(1))]
-    claims = [_claim(QINGPU, clause, basis, matter=matter, year=year) for clause, basis, matter, year in asked]
+    claims = [
+        _claim(QINGPU, clause, basis, matter=matter, year=year, on=_LATE) for clause, basis, matter, year in asked
+    ]
     results = settle(SCHEMES, [(QINGPU.key, claim) for claim in claims], ledger)
     matters: dict[str, list[Result]] = {}
     for result in results:

@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from gongfu.console import navigation, needs, texts
+from gongfu.console import navigation, texts
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.settings import settings
 
@@ -39,13 +39,6 @@ def rooms(context: template.Context) -> list[navigation.Room]:
     if not isinstance(request, HttpRequest) or not isinstance(user, User):
         return []
     return navigation.rooms(user, request.path)
-
-
-@register.simple_tag(takes_context=True)
-def needs_me(context: template.Context) -> int:
-    """How many things wait for whoever is signed in."""
-    user = getattr(context.get("request"), "user", None)
-    return sum(need.count for need in needs.needs(user)) if isinstance(user, User) else 0
 
 
 @register.simple_tag(takes_context=True)

@@ -104,9 +104,10 @@ def _told(rule: AlarmRule | None, org: int) -> RuleConfig | None:
     if rule is None or not rule.in_service or rule.organisation_id != org:
         return None
     try:
-        return bound(rule)
+        told = bound(rule)
     except Invalid:
         return None
+    return told if told.bindings else None
 
 
 def forget(rows: Iterable[int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from gongfu.data.alarms import binding
@@ -15,13 +16,17 @@ from gongfu.kernel.errors import Invalid
 from gongfu.network.models import library
 
 
+def _types() -> list[tuple[str, str]]:
+    return [(one.id, one.name.in_language(get_language() or "")) for one in library.types()]
+
+
 class RuleForm(forms.ModelForm[AlarmRule]):
     """A rule that can be evaluated and is about something."""
 
     def __init__(self, *args: object, **more: object) -> None:
         super().__init__(*args, **more)  # type: ignore[arg-type]
         if "type" in self.fields:
-            known = [("", "")] + [(one.id, one.name.zh) for one in library.types()]
+            known = [("", ""), *sorted(_types(), key=lambda one: one[1])]
             self.fields["type"].widget = forms.Select(choices=known)
 
     def clean(self) -> dict[str, object]:

@@ -135,13 +135,17 @@ def from_model_page(request: HttpRequest) -> HttpResponse:
             return HttpResponseRedirect(f"/platform/devices/{int(device)}/?tab=alarms")
         return HttpResponseRedirect(reverse("data-alarm-rules"))
     shown = [active] if active in owners else owners
-    used = Device.objects.visible_to(user).filter(organisation__in=shown).values_list("type", flat=True).distinct()
+    used = Device.objects.visible_to(user).filter(organisation__in=shown).values_list("type", "organisation").distinct()
+    owners_of: dict[str, set[int]] = {}
+    for type_id, pk in used:
+        owners_of.setdefault(type_id, set()).add(pk)
     language = get_language() or ""
     rows = []
     for model in library.types():
-        if model.id in set(used) and (drafts := making.drafts(model)):
-            rows.append((model.id, model.name.in_language(language), drafts))
-    return render(request, "alarms/from_model.html", {"rows": sorted(rows, key=lambda row: row[1]), "owners": shown})
+        if model.id in owners_of and (drafts := making.drafts(model)):
+            having = [one for one in shown if one.pk in owners_of[model.id]]
+            rows.append((model.id, model.name.in_language(language), drafts, having))
+    return render(request, "alarms/from_model.html", {"rows": sorted(rows, key=lambda row: row[1])})
 
 
 @require_POST

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from rules.predicates import Predicate
 
 from gongfu.data.alarms import own_pages, sending, services
 from gongfu.data.alarms.forms import DutyForm, OutletForm, RuleForm
@@ -47,6 +48,18 @@ def _lead(request: HttpRequest) -> str | SafeString:
     first = ngettext("%(n)d alarm waits to be acknowledged", "%(n)d alarms wait to be acknowledged", waiting)
     second = ngettext("%(n)d is active", "%(n)d are active", active)
     return _now("%(first)s, %(second)s.") % {"first": first % {"n": waiting}, "second": second % {"n": active}}
+
+
+def _waits(_user: User, alarm: Alarm | None = None) -> bool:
+    return alarm is None or alarm.state in (Alarm.State.UNACKED, Alarm.State.RETURNED)
+
+
+def _latched(_user: User, alarm: Alarm | None = None) -> bool:
+    return alarm is None or alarm.state == Alarm.State.LATCHED
+
+
+_may_acknowledge = can_operate & Predicate(_waits, name="alarm_waits")
+_may_reset = can_operate & Predicate(_latched, name="alarm_is_latched")
 
 
 def _acknowledge(user: User, alarm: Alarm) -> None:
@@ -92,8 +105,8 @@ ALARMS: Resource[Alarm] = Resource(
     ordering="-raised_at",
     tabs=[Tab("handling", _("Handling"), "alarms/handling_tab.html", own_pages.handling)],
     actions=[
-        Action("acknowledge", _("Acknowledge"), _acknowledge, can_operate, icon="check", audit=False),
-        Action("reset", _("Reset"), _reset, can_operate, icon="refresh", audit=False),
+        Action("acknowledge", _("Acknowledge"), _acknowledge, _may_acknowledge, icon="check", audit=False),
+        Action("reset", _("Reset"), _reset, _may_reset, icon="refresh", audit=False),
     ],
     permissions=Permissions(add=nobody, change=nobody, delete=nobody),
     summary="alarms/summary.html",

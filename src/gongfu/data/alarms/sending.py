@@ -71,6 +71,14 @@ def test(user: User, outlet: Outlet) -> str:
     return _("The test message was taken.")
 
 
+def tell(outlet: Outlet, letter: Letter) -> GongfuError | None:
+    """Send a message that is no alarm, such as that a report is there; what went wrong, or None."""
+    problem = _try(outlet, letter)
+    if problem is None:
+        Outlet.objects.filter(pk=outlet.pk).update(delivered_at=timezone.now())
+    return problem
+
+
 def letter_of(outlet: Outlet, alarms: Sequence[Alarm]) -> Letter:
     """The message that tells ``alarms``, the most urgent first, in the outlet's language."""
     with translation.override(outlet.language):

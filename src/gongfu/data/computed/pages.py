@@ -77,7 +77,7 @@ COMPUTED: Resource[ComputedTag] = Resource(
         Section(
             _("How it is computed"),
             _FIELDS[8:],
-            _("Tags of the device by their keys, of others as {device.tag}, of many as {sum power @place #model}."),
+            _("Tags of the device by their keys; of other devices, and of many, in braces as shown below."),
         ),
     ],
     form_class=ComputedForm,

@@ -49,7 +49,11 @@ def prepare(user: User, computed: ComputedTag) -> Outcome:
     document = versions.fresh(computed.device)
     known = next((tag for tag in document.tags if tag.key == computed.key), None)
     if known is not None and known.address != COMPUTED:
-        raise Invalid(mark("The device has another tag {key}."), remedy=mark("Choose another key for the tag."), key=computed.key)
+        raise Invalid(
+            mark("The device has another tag {key}."),
+            remedy=mark("Choose another key for the tag."),
+            key=computed.key,
+        )
     tag = msgspec.structs.replace(
         known or TagDocument(key=computed.key, name=computed.name, address=COMPUTED),
         name=computed.name,

@@ -19,6 +19,7 @@ from gongfu.data.retrofit.models import Machine
 from gongfu.data.retrofit.rules import Level
 from gongfu.data.retrofit.services import Line
 from gongfu.data.retrofit.useful_pages import useful_page
+from gongfu.kernel import sheets
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.permissions import can_edit
@@ -180,8 +181,8 @@ def import_page(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             file = request.FILES.get("file")
-            if not isinstance(file, UploadedFile) or (file.size or 0) > sheet.MOST_BYTES:
-                raise Invalid(mark("Send one file of at most {most} MB."), most=sheet.MOST_BYTES // 1_000_000)
+            if not isinstance(file, UploadedFile) or (file.size or 0) > sheets.MOST_BYTES:
+                raise Invalid(mark("Send one file of at most {most} MB."), most=sheets.MOST_BYTES // 1_000_000)
             owner = next((one for one in owners if str(one.pk) == request.POST.get("organisation")), owners[0])
             done = importing.take(user, owner, file.read(), (file.name or "")[-100:])
             heads = {

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 
 import structlog
-from django.db import close_old_connections
 from django.utils import timezone
 
 from gongfu.data.retrofit import services
+from gongfu.kernel.tasks.periodic import every
 
 log = structlog.get_logger("retrofit")
 LOOK_EVERY_SECONDS = 300.0
@@ -24,19 +23,5 @@ def tick() -> int:
 
 
 async def run(stopping: asyncio.Event) -> None:
-    """Tick until ``stopping``; a round that fails is told and tried again at the next."""
-    while not stopping.is_set():
-        try:
-            await asyncio.to_thread(_round)
-        except Exception:
-            log.exception("the standing of retrofit was not taken")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), LOOK_EVERY_SECONDS)
-
-
-def _round() -> None:
-    close_old_connections()
-    try:
-        tick()
-    finally:
-        close_old_connections()
+    """Tick until ``stopping``."""
+    await every(LOOK_EVERY_SECONDS, tick, stopping)

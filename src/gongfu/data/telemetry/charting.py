@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from gongfu.data.telemetry import queries, rules
 from gongfu.data.telemetry.rollup_sql import FINE
@@ -75,6 +77,22 @@ def _rolled(
                 parts = [part.select(["t", "x", "q"]) for part in (rolled[one], newer.get(one)) if part is not None]
                 found[one] = _history(one, pa.concat_tables(parts, promote_options="permissive"), width)
     return found
+
+
+def root_mean_square(values: NDArray[np.float64]) -> float | None:
+    """What a chart and a live view show of an array; None when it is empty or holds no number."""
+    if not len(values) or not np.isfinite(values).all():
+        return None
+    return float(np.sqrt(np.mean(values * values)))
+
+
+def thinned(values: NDArray[np.float64], points: int) -> NDArray[np.int64]:
+    """Places of at most ``points`` elements of an array, ascending: the least and greatest of equal parts."""
+    if len(values) <= points:
+        return np.arange(len(values))
+    edges = np.linspace(0, len(values), max(1, points // 2) + 1).astype(np.int64)
+    kept = {int(a + pick(values[a:b])) for a, b in itertools.pairwise(edges) for pick in (np.argmin, np.argmax)}
+    return np.array(sorted(kept), np.int64)
 
 
 def warm(source: StoreClient, orgs: Sequence[int], ids: Sequence[int], low: int, high: int) -> Callable[[str], str]:

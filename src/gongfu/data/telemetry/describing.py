@@ -120,7 +120,8 @@ def described(tags: Iterable[Tag] | None = None) -> list[Described]:
             if model and of_type and of_type.role == "state"
             else {}
         )
-        kind = "state" if states and tag.kind == Tag.Kind.NUMBER else tag.kind
+        # Also a state that a recipe derives, of a device whose model knows no states.
+        kind = "state" if (states or tag.role == "state") and tag.kind == Tag.Kind.NUMBER else tag.kind
         interval = max(tag.device.interval, tag.interval or 0.0)
         silence = max(interval, tag.silence if tag.deadband else 0.0)
         hold = HOLD_INTERVALS * silence

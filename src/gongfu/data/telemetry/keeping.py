@@ -125,12 +125,12 @@ def erase(
         f" (SELECT org, series FROM latest WHERE {mine}) GROUP BY org, series"
     )
     # Whatever the roller computed meanwhile from rows that are gone is computed again.
-    for text, (first, last) in enumerate(spans):
-        if last:
+    for text, (oldest, youngest) in enumerate(spans):
+        if youngest:
             generation = OUTSIDE + secrets.randbelow(OUTSIDE)
             source.command(
                 f"INSERT INTO dirty SELECT {generation}, {org}, arrayJoin([{wanted}]), {text},"
-                f" {first // 60 * 60}, {min(last // 60 * 60 + 120, _FOREVER)}"
+                f" {oldest // 60 * 60}, {min(youngest // 60 * 60 + 120, _FOREVER)}"
             )
     after = {name: _counted(source, name, condition) for name, condition in conditions.items() if name != "latest"}
     after["latest"] = _counted(source, "latest", conditions["latest"])

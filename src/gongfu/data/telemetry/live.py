@@ -17,6 +17,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from gongfu.data.telemetry import charting
 from gongfu.data.telemetry.services import Point
 from gongfu.kernel import bus
 from gongfu.kernel.errors import Invalid, Unavailable
@@ -145,6 +146,8 @@ def _newest(batch: Readings) -> dict[int, Point]:
     newest = {series: _point(batch, index) for series, index in last.items()}
     for text in batch.texts:
         newest[text.series] = Point(text.time // 1000, text.text, text.quality)
+    for one in batch.arrays:
+        newest[one.series] = Point(one.time // 1000, charting.root_mean_square(one.values), one.quality)
     return newest
 
 

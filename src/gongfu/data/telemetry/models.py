@@ -71,21 +71,21 @@ class Erasure(OwnedModel):
         """How far it is."""
 
         WAITING = "waiting", _("Waiting")
-        RUNNING = "running", _("Running")
+        RUNNING = "running", _("Being deleted")
         DONE = "done", _("Deleted")
         FAILED = "failed", _("Failed")
 
-    what = models.CharField(_("What"), max_length=300)
+    what = models.CharField(_("What was deleted"), max_length=300)
     series = models.JSONField(default=list, editable=False)
-    since = models.DateTimeField(_("From"))
-    until = models.DateTimeField(_("To"))
+    since = models.DateTimeField(_("Beginning"))
+    until = models.DateTimeField(_("End"))
     reason = models.CharField(_("Reason"), max_length=500)
     actor = models.CharField(_("Who"), max_length=150)
     state = models.CharField(_("State"), max_length=8, choices=State.choices, default=State.WAITING, editable=False)
-    problem = models.CharField(_("Problem"), max_length=500, blank=True, editable=False)
+    problem = models.CharField(_("Why it failed"), max_length=500, blank=True, editable=False)
     before = models.PositiveBigIntegerField(_("Rows before"), default=0, editable=False)
     after = models.PositiveBigIntegerField(_("Rows after"), default=0, editable=False)
-    proof = models.TextField(_("Proof"), blank=True, editable=False)
+    proof = models.TextField(_("Signed proof"), blank=True, editable=False)
     """Canonical JSON of :class:`gongfu.data.telemetry.proof.Proof` and its signature."""
     done_at = models.DateTimeField(_("Deleted at"), null=True, editable=False)
 

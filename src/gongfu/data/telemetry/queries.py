@@ -68,10 +68,6 @@ ARRAYS: Final = (
     "SELECT series, toUnixTimestamp64Micro(ts) AS t, values, rate, quality AS q FROM arrays FINAL"
     f" WHERE {_RANGE} ORDER BY series, t DESC LIMIT {{points:UInt32}} BY series"
 )
-ROOTS: Final = (
-    "SELECT series, toUnixTimestamp64Micro(ts) AS t, sqrt(arrayAvg(v -> v * v, values)) AS x, quality AS q FROM arrays"
-    f" FINAL WHERE {_RANGE} ORDER BY series, t DESC LIMIT {{points:UInt32}} BY series"
-)
 COLD: Final = f"SELECT count() AS n FROM readings_cold WHERE {_RANGE}"
 
 

@@ -95,6 +95,51 @@ def states(
     return [found.get(one, History(one, [], True)) for one in ids]
 
 
+class Waveform(msgspec.Struct, frozen=True):
+    """One array: ``time`` of its first element (microseconds UTC), elements a second, ``[place, value]`` to draw."""
+
+    series: int
+    time: int
+    rate: float
+    quality: int
+    length: int
+    points: list[tuple[int, float | None]]
+
+
+def arrays(
+    orgs: Collection[int],
+    series: Sequence[int],
+    start: datetime,
+    end: datetime,
+    points: int = 1000,
+    *,
+    limit: int = 20,
+    store: StoreClient | None = None,
+) -> list[Waveform]:
+    """The youngest ``limit`` arrays of each of ``series``, each thinned to about ``points`` (least and greatest)."""
+    ids = rules.check_series(series)
+    low, high = rules.check_range(start, end)
+    rules.check_points(points)
+    if not ids or not orgs:
+        return []
+    asked: dict[str, Value] = {
+        "orgs": sorted(orgs),
+        "series": ids,
+        "start": low,
+        "end": high,
+        "points": max(1, min(limit, 1000)),
+    }
+    found = []
+    for row in (store or client()).query_arrow(queries.ARRAYS, asked, orgs=orgs).to_pylist():
+        values = np.array(row["values"], np.float64)
+        drawn = [
+            (place, float(values[place]) if np.isfinite(values[place]) else None)
+            for place in charting.thinned(values, points).tolist()
+        ]
+        found.append(Waveform(row["series"], row["t"], row["rate"], row["q"], len(values), drawn))
+    return found
+
+
 def last_values(
     orgs: Collection[int], series: Sequence[int], *, store: StoreClient | None = None
 ) -> dict[int, LastValue]:

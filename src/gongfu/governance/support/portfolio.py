@@ -7,7 +7,7 @@ ever rounded twice. A test holds one against the other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -35,6 +35,50 @@ class Claims:
     """The same number for claims that compete."""
     had: Fen
     """What the matter has brought already."""
+    enterprise: NDArray[np.int64] | None = None
+    """Whose claims they are; None: a matter is an enterprise."""
+
+
+@dataclass(frozen=True)
+class Population:
+    """What is known of many enterprises, in columns of one length: one row is one enterprise."""
+
+    facts: Mapping[str, NDArray[np.bool_]]
+    """Key of a condition → whether it holds; what has no column holds for nobody."""
+    basis: Mapping[str, Fen]
+    """Key of a clause → fen or stars; what has no column is nothing."""
+    had: Mapping[str, Fen]
+    """Key of a clause → fen had for its matter."""
+    barred: Mapping[str, NDArray[np.bool_]]
+    """Key of a clause → whether a limit (once, years) is reached."""
+    size: int
+
+
+def claims_of(scheme: Scheme, many: Population) -> Claims:
+    """Every clause for every enterprise, each a matter of its own."""
+    nothing, holds = np.zeros(many.size, np.int64), np.ones(many.size, np.bool_)
+    nobody = np.zeros(many.size, np.bool_)
+    general = holds.copy()
+    for condition in scheme.condition:
+        general &= many.facts.get(condition.key, nobody)
+    eligible = []
+    for clause in scheme.clause:
+        asked = general if scheme.condition else holds
+        for condition in clause.condition:
+            asked = asked & many.facts.get(condition.key, nobody)
+        if clause.selective:
+            asked = asked & many.facts.get("selected", nobody)
+        eligible.append(asked & ~many.barred.get(clause.key, nobody))
+    keys = [clause.key for clause in scheme.clause]
+    rows = np.arange(many.size, dtype=np.int64)
+    return Claims(
+        clause=np.repeat(np.arange(len(keys), dtype=np.int16), many.size),
+        basis=np.concatenate([many.basis.get(key, nothing) for key in keys]),
+        eligible=np.concatenate(eligible),
+        matter=np.arange(len(keys) * many.size, dtype=np.int64),
+        had=np.concatenate([many.had.get(key, nothing) for key in keys]),
+        enterprise=np.tile(rows, len(keys)),
+    )
 
 
 @dataclass(frozen=True)
@@ -44,7 +88,7 @@ class WhatIf:
     before: Decimal
     after: Decimal
     gain: int
-    """Claims that would bring more."""
+    """Enterprises that would have more."""
     lose: int
     by_clause: dict[str, tuple[Decimal, Decimal]]
 
@@ -64,23 +108,28 @@ def entitled(scheme: Scheme, claims: Claims) -> Fen:
 def due(scheme: Scheme, claims: Claims) -> Fen:
     """What is to be paid for each claim, fen: the highest of a matter, less what it has brought."""
     amounts = entitled(scheme, claims)
-    order = np.lexsort((np.arange(len(amounts)), -amounts, claims.matter))
+    worth = np.maximum(0, amounts - np.maximum(0, claims.had))
+    order = np.lexsort((np.arange(len(amounts)), -amounts, -worth, claims.matter))
     first = np.ones(len(order), np.bool_)
     first[1:] = claims.matter[order][1:] != claims.matter[order][:-1]
     paid = np.zeros(len(amounts), np.int64)
     chosen = order[first]
-    paid[chosen] = np.maximum(0, amounts[chosen] - np.maximum(0, claims.had[chosen]))
+    paid[chosen] = worth[chosen]
     return paid
 
 
 def what_if(scheme: Scheme, claims: Claims, changes: Mapping[str, Change]) -> WhatIf:
     """What ``changes`` (see :func:`.schemes.changed`) would cost."""
     before, after = due(scheme, claims), due(changed(scheme, changes), claims)
+    owners = claims.matter if claims.enterprise is None else claims.enterprise
+    _, place = np.unique(owners, return_inverse=True)
+    more = np.zeros(int(place.max(initial=-1)) + 1, np.int64)
+    np.add.at(more, place, after - before)
     return WhatIf(
         _yuan(before.sum()),
         _yuan(after.sum()),
-        int((after > before).sum()),
-        int((after < before).sum()),
+        int((more > 0).sum()),
+        int((more < 0).sum()),
         {
             clause.key: (_yuan(before[claims.clause == at].sum()), _yuan(after[claims.clause == at].sum()))
             for at, clause in enumerate(scheme.clause)
@@ -129,3 +178,8 @@ def columns(rows: Sequence[tuple[int, int, bool, int, int]]) -> Claims:
         np.array(matter, np.int64),
         np.array(had, np.int64),
     )
+
+
+def owned(claims: Claims, owners: Sequence[int]) -> Claims:
+    """``claims`` with the number of the enterprise of each."""
+    return replace(claims, enterprise=np.array(owners, np.int64))

@@ -4,7 +4,8 @@
 
 Of the clauses that support one *matter* (a project, a certificate, a year's fees) the highest counts. What the
 enterprise has had for the matter already, under whatever scheme, is taken off; what is missing is paid, nothing twice.
-A matter therefore never brings more than its highest single support.
+A matter therefore never brings more than its highest single support. Read strictly (``highest_reading`` of a scheme)
+everything an enterprise asks for and has had within one year is one matter.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Why(StrEnum):
     ONCE = "once"
     YEARS = "years"
     DATE = "date"
+    YEAR = "year"
     APPLICANT = "applicant"
     HIGHEST = "highest"
     HAD = "had"
@@ -71,6 +73,15 @@ class Words:
     def in_language(self, language: str | None) -> str:
         """The one that fits."""
         return self.text if (language or current()).lower().startswith("zh") else self.text_en or self.text
+
+
+_APPLICANTS = {
+    "enterprise": Words("企业", "enterprise"),
+    "university": Words("高等院校", "university"),
+    "institute": Words("科研机构", "research institute"),
+    "training": Words("社会培训机构", "training institution"),
+    "park": Words("产业园区", "industrial park"),
+}
 
 
 @dataclass(frozen=True)
@@ -112,6 +123,8 @@ class Entry:
     clause: str
     year: int
     amount: Decimal
+    on: dt.date | None = None
+    """The day it was paid; only the strict reading of 就高不就低 asks for it."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +145,7 @@ class Result:
         return any(line.why in _REFUSALS for line in self.lines)
 
 
-_REFUSALS = {Why.MISSING, Why.ONCE, Why.YEARS, Why.DATE, Why.APPLICANT}
+_REFUSALS = {Why.MISSING, Why.ONCE, Why.YEARS, Why.DATE, Why.YEAR, Why.APPLICANT}
 
 
 def formula(clause: Clause, basis: Decimal) -> Decimal:
@@ -142,7 +155,7 @@ def formula(clause: Clause, basis: Decimal) -> Decimal:
 
 def _formula(clause: Clause, basis: Decimal) -> tuple[Decimal, list[Line]]:
     if clause.flat is not None:
-        line = Line(Why.FLAT, clause.cite, mark("A fixed sum of {sum} yuan."), {"sum": clause.flat}, clause.flat)
+        line = Line(Why.FLAT, clause.cite, mark("A fixed sum of {sum} yuan."), _sum(clause.flat), clause.flat)
         return clause.flat, [line]
     basis_words = Words(clause.basis, clause.basis_en)
     lines = [Line(Why.BASIS, clause.cite, mark("{what}: {sum}."), {"what": basis_words, "sum": _plain(basis)})]
@@ -150,7 +163,7 @@ def _formula(clause: Clause, basis: Decimal) -> tuple[Decimal, list[Line]]:
         reached = [step for step in clause.steps if basis >= step.at_least]
         amount = reached[-1].amount if reached else ZERO
         message = mark("That is enough for {sum} yuan.") if reached else mark("The lowest step is not reached.")
-        lines.append(Line(Why.STEP, clause.cite, message, {"sum": amount}, amount))
+        lines.append(Line(Why.STEP, clause.cite, message, _sum(amount), amount))
         return amount, lines
     amount = ZERO
     for number, band in enumerate(clause.bands):
@@ -163,14 +176,14 @@ def _formula(clause: Clause, basis: Decimal) -> tuple[Decimal, list[Line]]:
             part = min(part, clause.cap)
         amount += part
         message = mark("Of what lies between {low} and {high} yuan {rate} %: {part} yuan.")
-        values = {"low": band.over, "high": _plain(upper), "rate": _plain(band.rate * 100), "part": _plain(part)}
+        numbers = {"low": band.over, "high": upper, "rate": band.rate * 100, "part": part}
+        values = {name: _plain(number) for name, number in numbers.items()}
         lines.append(Line(Why.BAND, clause.cite, message, values, amount))
     amount = amount.quantize(_FEN, ROUND_HALF_UP)
     if clause.cap is not None and clause.cap_reading == "whole" and amount > clause.cap:
         message = mark("At most {cap} yuan: {lost} yuan are cut off.")
-        lines.append(
-            Line(Why.CAP, clause.cite, message, {"cap": clause.cap, "lost": _plain(amount - clause.cap)}, clause.cap)
-        )
+        values = {"cap": _plain(clause.cap), "lost": _plain(amount - clause.cap)}
+        lines.append(Line(Why.CAP, clause.cite, message, values, clause.cap))
         amount = clause.cap
     return amount, lines
 
@@ -188,11 +201,11 @@ def judge(scheme: Scheme, claim: Claim, ledger: Sequence[Entry] = ()) -> Result:
         message = mark("The document says “at most”: {sum} yuan were decided.")
         if claim.decided is None:
             message = mark("The document says “at most”: up to {sum} yuan may be decided.")
-        lines.append(Line(Why.DISCRETION, clause.cite, message, {"sum": _plain(decided)}, decided))
+        lines.append(Line(Why.DISCRETION, clause.cite, message, _sum(decided), decided))
         amount = decided
     if refusals:
         amount = ZERO
-    lines = [*refusals, *lines, *_hints(clause, claim, refused=bool(refusals))]
+    lines = [*refusals, *lines, *_hints(clause, claim, refusals)]
     return Result(claim, clause, amount, amount, tuple(lines))
 
 
@@ -221,17 +234,29 @@ def settle(schemes: Mapping[str, Scheme], claims: Iterable[tuple[str, Claim]], l
 
 
 def _settled(named: Sequence[tuple[Scheme, Claim]], judged: Sequence[Result], ledger: Sequence[Entry]) -> list[Result]:
-    highest: dict[tuple[str, str], Result] = {}
-    for result in judged:
-        place = result.claim.enterprise, matter_of(result.clause, result.claim)
-        if place not in highest or result.entitled > highest[place].entitled:
-            highest[place] = result
-    settled = []
-    for (scheme, _), result in zip(named, judged, strict=True):
-        place = result.claim.enterprise, matter_of(result.clause, result.claim)
-        counted = [one for one in ledger if not result.clause.matches or one.scheme == scheme.family]
-        settled.append(_due(result, highest[place], _had(counted, *place)))
-    return settled
+    strict = any(scheme.highest_reading == "enterprise" for scheme, _ in named)
+    places = [_place(result, strict=strict) for result in judged]
+    before = [_had(scheme, result, ledger, strict=strict) for (scheme, _), result in zip(named, judged, strict=True)]
+    highest: dict[tuple[str, str], int] = {}
+    for number, place in enumerate(places):
+        best = highest.setdefault(place, number)
+        # What is missing decides, as money that is matched counts for one clause and not for the other.
+        if _worth(judged[number], before[number]) > _worth(judged[best], before[best]):
+            highest[place] = number
+    return [
+        _due(result, judged[highest[place]], had, strict=strict)
+        for result, place, had in zip(judged, places, before, strict=True)
+    ]
+
+
+def _worth(result: Result, had: Decimal) -> tuple[Decimal, Decimal]:
+    return max(ZERO, result.entitled - max(ZERO, had)), result.entitled
+
+
+def _place(result: Result, *, strict: bool) -> tuple[str, str]:
+    """Claims with the same place compete."""
+    claim = result.claim
+    return claim.enterprise, str(claim.on.year) if strict else matter_of(result.clause, claim)
 
 
 def matter_of(clause: Clause, claim: Claim) -> str:
@@ -244,24 +269,36 @@ def matter_key(matter: str, year: int = 0) -> str:
     return f"{matter}@{year}" if year else matter
 
 
-def _due(result: Result, highest: Result, had: Decimal) -> Result:
+def _due(result: Result, highest: Result, had: Decimal, *, strict: bool) -> Result:
     if result.refused:
         return replace(result, due=ZERO)
     if highest is not result:
         message = mark("{other} gives {sum} yuan for the same matter: the higher one counts (就高不就低).")
+        if strict:
+            message = mark("{other} gives {sum} yuan in the same year: the higher one counts (就高不就低).")
         other = Words(highest.clause.title, highest.clause.title_en)
-        line = Line(Why.HIGHEST, highest.clause.cite, message, {"other": other, "sum": highest.entitled}, ZERO)
+        line = Line(Why.HIGHEST, highest.clause.cite, message, {"other": other, "sum": _plain(highest.entitled)}, ZERO)
         return replace(result, due=ZERO, lines=(*result.lines, line))
     due = max(ZERO, result.entitled - max(ZERO, had))
     if had > 0:
         message = mark("{had} yuan have been had for this matter: {due} yuan are missing (差额补足不重复).")
-        line = Line(Why.HAD, "", message, {"had": had, "due": due}, due)
+        if strict:
+            message = mark("{had} yuan have been had this year: {due} yuan are missing (差额补足不重复).")
+        line = Line(Why.HAD, "", message, {"had": _plain(had), "due": _plain(due)}, due)
         return replace(result, due=due, lines=(*result.lines, line))
     return replace(result, due=due)
 
 
-def _had(ledger: Sequence[Entry], enterprise: str, matter: str) -> Decimal:
-    return sum((one.amount for one in ledger if one.enterprise == enterprise and one.matter == matter), ZERO)
+def _had(scheme: Scheme, result: Result, ledger: Sequence[Entry], *, strict: bool) -> Decimal:
+    claim, matter = result.claim, matter_of(result.clause, result.claim)
+    counted = [one for one in ledger if one.enterprise == claim.enterprise]
+    if result.clause.matches:
+        counted = [one for one in counted if one.scheme == scheme.family]
+    if strict:
+        counted = [one for one in counted if one.on is None or one.on.year == claim.on.year]
+    else:
+        counted = [one for one in counted if one.matter == matter]
+    return sum((one.amount for one in counted), ZERO)
 
 
 def _refused(scheme: Scheme, clause: Clause, claim: Claim) -> list[Line]:
@@ -273,9 +310,13 @@ def _refused(scheme: Scheme, clause: Clause, claim: Claim) -> list[Line]:
         lines.append(Line(Why.DATE, scheme.document, message, values))
     if claim.applicant not in clause.applicants:
         message = mark("An applicant of this kind is not supported: {kind}.")
-        lines.append(Line(Why.APPLICANT, clause.cite, message, {"kind": claim.applicant}))
+        kind = _APPLICANTS.get(claim.applicant, Words(claim.applicant, claim.applicant))
+        lines.append(Line(Why.APPLICANT, clause.cite, message, {"kind": kind}))
+    if clause.yearly and not 0 < claim.year <= claim.on.year:
+        message = mark("It takes the year of the expenses, one that has begun by {day}.")
+        lines.append(Line(Why.YEAR, clause.cite, message, {"day": claim.on.isoformat()}))
     conditions: list[Condition] = [*clause.condition]
-    if claim.applicant == "enterprise":
+    if claim.applicant == "enterprise" or scheme.general_reading == "everybody":
         conditions = [*scheme.condition, *conditions]
     for condition in conditions:
         if condition.key not in claim.facts:
@@ -298,7 +339,7 @@ def _limits(scheme: Scheme, clause: Clause, claim: Claim, ledger: Sequence[Entry
             elsewhere += one.amount if one.matter != matter else ZERO
     if clause.once and elsewhere > 0:
         message = mark("Given once only, and {sum} yuan have been given already.")
-        return [Line(Why.ONCE, clause.cite, message, {"sum": elsewhere})]
+        return [Line(Why.ONCE, clause.cite, message, _sum(elsewhere))]
     claimed = sorted(year for year, amount in years.items() if amount > 0)
     if not clause.years or not claimed or claim.year in claimed:
         return []
@@ -310,23 +351,36 @@ def _limits(scheme: Scheme, clause: Clause, claim: Claim, ledger: Sequence[Entry
     return [Line(Why.YEARS, clause.cite, message, values)] if over else []
 
 
-def _hints(clause: Clause, claim: Claim, *, refused: bool) -> list[Line]:
+def _hints(clause: Clause, claim: Claim, refusals: Sequence[Line]) -> list[Line]:
     """What would change the result."""
-    if refused or not clause.bands:
-        return []
     now = formula(clause, claim.basis)
+    if refusals:
+        if now and all(line.why is Why.MISSING for line in refusals):
+            message = mark("With what is missing the clause would give up to {sum} yuan.")
+            return [Line(Why.HINT, clause.cite, message, _sum(now))]
+        return []
+    if not clause.bands:
+        return []
     rate = next((band.rate for band in reversed(clause.bands) if claim.basis >= band.over), ZERO)
     if clause.cap is not None and clause.cap_reading == "whole" and now >= clause.cap:
         message = mark("The highest sum is reached: more expenses change nothing.")
         return [Line(Why.HINT, clause.cite, message, {})]
     if not rate:
         message = mark("Only what lies above {over} yuan is supported.")
-        return [Line(Why.HINT, clause.cite, message, {"over": clause.bands[0].over})]
-    message = mark("Each further yuan brings {rate} fen until the sum reaches {cap} yuan.")
-    return [Line(Why.HINT, clause.cite, message, {"rate": _plain(rate * 100), "cap": clause.cap or "-"})]
+        return [Line(Why.HINT, clause.cite, message, {"over": _plain(clause.bands[0].over)})]
+    message = mark("Each further yuan brings {rate} fen.")
+    values = {"rate": _plain(rate * 100)}
+    if clause.cap is not None and clause.cap_reading == "whole":
+        message = mark("Each further yuan brings {rate} fen until the sum reaches {cap} yuan.")
+        values["cap"] = _plain(clause.cap)
+    return [Line(Why.HINT, clause.cite, message, values)]
+
+
+def _sum(amount: Decimal) -> dict[str, str]:
+    return {"sum": _plain(amount)}
 
 
 def _plain(number: Decimal) -> str:
-    """Without needless zeros and without an exponent."""
-    text = f"{number.quantize(_FEN, ROUND_HALF_UP):f}"
+    """Grouped by thousands, without needless zeros and without an exponent."""
+    text = f"{number.quantize(_FEN, ROUND_HALF_UP):,f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -84,7 +84,8 @@ class Clause(msgspec.Struct, frozen=True, kw_only=True):
     """“择优”: meeting the conditions is not enough, somebody chooses."""
     matches: bool = False
     """The basis is money of a higher level, which therefore does not count as had already."""
-    applicants: tuple[Literal["enterprise", "university", "institute", "training"], ...] = ("enterprise",)
+    applicants: tuple[Literal["enterprise", "university", "institute", "training", "park"], ...] = ("enterprise",)
+    """Whom the clause names."""
 
 
 class Scheme(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +101,14 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True):
     in_force: dt.date
     until: dt.date
     until_words: str = ""
+    highest_words: str = ""
+    """What the document says of several supports at once."""
+    highest_reading: Literal["matter", "enterprise"] = "matter"
+    """就高不就低 among what supports one matter; or, read strictly, among all an enterprise asks for in one year."""
+    general_words: str = ""
+    general_reading: Literal["enterprises", "everybody"] = "enterprises"
+    """Of whom the conditions of every clause are asked: of enterprises alone, as where a clause names universities
+    they cannot be enterprises registered here; or of every applicant."""
     condition: tuple[Condition, ...] = ()
     """Of every clause."""
     clause: tuple[Clause, ...] = ()
@@ -178,16 +187,20 @@ def in_force(schemes: tuple[Scheme, ...], family: str, on: dt.date) -> Scheme:
     return max(found, key=lambda one: one.in_force)
 
 
-Change = Mapping[str, str | int | bool]
+Change = Mapping[str, str | int | bool | list[dict[str, str]]]
 
 
 def changed(scheme: Scheme, changes: Mapping[str, Change]) -> Scheme:
     """``scheme`` with other figures for some clauses, for a what-if; raises :class:`Invalid`, :class:`NotFound`.
 
-    ``changes`` maps a clause to fields such as ``{"cap": "30000", "cap_reading": "above"}``.
+    ``changes`` maps a clause to fields such as ``{"cap": "30000", "cap_reading": "above"}``; the empty key maps to
+    readings of the whole document.
     """
     clauses = {clause.key: clause for clause in scheme.clause}
     for key, fields in changes.items():
+        if not key:
+            scheme = _read_otherwise(scheme, fields)
+            continue
         clause = scheme.find(key)
         try:
             plain = msgspec.to_builtins(clause) | dict(fields)
@@ -195,3 +208,13 @@ def changed(scheme: Scheme, changes: Mapping[str, Change]) -> Scheme:
         except msgspec.ValidationError as error:
             raise _wrong(scheme, key, str(error)[:200]) from error
     return check(msgspec.structs.replace(scheme, clause=tuple(clauses.values())))
+
+
+def _read_otherwise(scheme: Scheme, fields: Change) -> Scheme:
+    wrong = set(fields) - {"highest_reading", "general_reading"}
+    if wrong:
+        raise _wrong(scheme, "-", mark("it has no such reading"))
+    try:
+        return msgspec.convert(msgspec.to_builtins(scheme) | dict(fields), Scheme, strict=False)
+    except msgspec.ValidationError as error:
+        raise _wrong(scheme, "-", str(error)[:200]) from error

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import structlog
-from django.db import close_old_connections
 
 from gongfu.identity.business import clock, counting, daily
+from gongfu.kernel.tasks.periodic import every
 
 log = structlog.get_logger("business")
 EVERY_SECONDS = 60.0
@@ -22,19 +21,5 @@ def tick() -> None:
 
 
 async def run(stopping: asyncio.Event) -> None:
-    """Tick until ``stopping``; a round that fails is told and tried again at the next."""
-    while not stopping.is_set():
-        try:
-            await asyncio.to_thread(_round)
-        except Exception:
-            log.exception("the periodic work of business management failed")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), EVERY_SECONDS)
-
-
-def _round() -> None:
-    close_old_connections()
-    try:
-        tick()
-    finally:
-        close_old_connections()
+    """Tick until ``stopping``."""
+    await every(EVERY_SECONDS, tick, stopping)

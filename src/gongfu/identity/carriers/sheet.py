@@ -32,7 +32,8 @@ _NAME, _SMALL, _LEAST = 10.0, 7.0, 4.0
 
 
 @cache
-def _font(path: str) -> str:
+def chinese_face(path: str) -> str:
+    """Name of the registered font for Chinese text: that of the file ``path``, or STSong-Light for none."""
     if not path:
         pdfmetrics.registerFont(UnicodeCIDFont(_CHINESE))
         return _CHINESE
@@ -69,7 +70,7 @@ def write(
     canvas = Canvas(file, pagesize=(layout.page[0] * mm, layout.page[1] * mm), pageCompression=1)
     canvas.setTitle(title)
     canvas.setCreator("Gongfu")
-    name = _font(font)
+    name = chinese_face(font)
     number = 0
     for number, label in enumerate(labels, 1):
         place = (first + number - 1) % layout.each

@@ -44,12 +44,17 @@ class Refusal(Invalid):
 
 
 class Sample(msgspec.Struct, frozen=True, gc=False):
-    """One raw value as the driver had it. ``time`` in microseconds UTC, 0 when the device gives none."""
+    """One raw value as the driver had it. ``time`` in microseconds UTC, 0 when the device gives none.
+
+    A list is an array or a waveform, for a tag of the kind ``array``; ``rate`` is its elements a second, 0 when they
+    are no samples in time.
+    """
 
     series: int
-    value: float | bool | str | None
+    value: float | bool | str | list[float] | None
     time: int = 0
     quality: Quality = Quality.GOOD
+    rate: float = 0.0
 
 
 class Numbers(msgspec.Struct, frozen=True, gc=False):

@@ -29,6 +29,7 @@ from gongfu.network.drivers.selecting import (
     path,
     selector,
 )
+from gongfu.network.drivers.values import numbers
 from gongfu.network.gateway.config import TagConfig
 
 __all__ = ["Json", "Malformed", "Mapping", "Reading", "decode", "fields", "lead"]
@@ -200,9 +201,11 @@ class Mapping:
                 into.append(Sample(tag.series, value, time, Quality.UNCERTAIN))
 
 
-def _value(tag: _Tag, found: Json) -> Scalar | None:
+def _value(tag: _Tag, found: Json) -> Scalar | list[float] | None:
     if tag.selector is not None:
         return tag.selector.value(found)
+    if isinstance(found, list):
+        return numbers(found)  # for a tag of the kind array; any other takes it as no value
     return found if isinstance(found, float | int | str | bool) else None
 
 

@@ -18,6 +18,8 @@ class Membership(msgspec.Struct, frozen=True):
     url: str
     """Address of the node's console, without a trailing slash."""
     answer: JoinAnswer
+    ca: str = ""
+    """PEM of who signed the console's certificate; empty: those the system trusts."""
 
 
 _decoder = msgspec.json.Decoder(Membership)

@@ -132,8 +132,6 @@ class Lane:
         """Forward until ``local`` breaks or this is cancelled; raises :class:`Unavailable` when it does."""
         ledger = self._ledger = self._open(await self._look(local))
         ledger.skip_to(self.state.first_seq - 1)
-        self._flying.clear()
-        self._left.clear()
         self._bytes = 0
         again = sorted(ledger.sent.values())
         repeating = asyncio.create_task(self._repeat())
@@ -154,6 +152,8 @@ class Lane:
         finally:
             repeating.cancel()
             tidying.cancel()
+            self._flying.clear()  # an answer that comes later finds no ledger to write to
+            self._left.clear()
             ledger.close()
 
     def again(self) -> None:

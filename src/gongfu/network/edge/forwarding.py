@@ -25,7 +25,7 @@ from gongfu.kernel.settings import Settings
 from gongfu.kernel.supervisor import status
 from gongfu.network.edge import credentials, upgrade
 from gongfu.network.edge.clock import Clock
-from gongfu.network.edge.contract import Backlog, EdgeState, Install, state_key
+from gongfu.network.edge.contract import Backlog, EdgeState, ForwardOrder, Install, state_key
 from gongfu.network.edge.contract import Lane as Count
 from gongfu.network.edge.forward import Lane, Pack
 from gongfu.network.edge.ledger import UNKNOWN_SHIFT, Block, Ledger, Shift
@@ -73,7 +73,7 @@ def main(settings: Settings) -> None:
 async def serve(settings: Settings, stopping: asyncio.Event, health: ops.Health) -> None:
     """Run until ``stopping``. Raises :class:`Conflict` when this machine has not joined a node."""
     membership = credentials.load(settings.home)
-    forwarder = Forwarder(settings, membership.answer.edge, membership.url, health)
+    forwarder = Forwarder(settings, membership, health)
     work = asyncio.create_task(forwarder.run())
     stop = asyncio.create_task(stopping.wait())
     await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -88,9 +88,9 @@ async def serve(settings: Settings, stopping: asyncio.Event, health: ops.Health)
 class Forwarder:
     """Everything that this process holds."""
 
-    def __init__(self, settings: Settings, edge: str, url: str, health: ops.Health) -> None:
+    def __init__(self, settings: Settings, membership: credentials.Membership, health: ops.Health) -> None:
         self._settings = settings
-        self._edge = edge
+        edge = self._edge = membership.answer.edge
         self._health = health
         self._started = time.time_ns() // 1000
         self._clock = Clock(settings.path("edge", "clock.json"))
@@ -99,7 +99,7 @@ class Forwarder:
         self._processes: dict[str, str] = {}
         self._told: set[tuple[str, Shift]] = set()
         self._local: Talk | None = None
-        self._upgrade = upgrade.Upgrader(settings, url)
+        self._upgrade = upgrade.Upgrader(settings, membership)
         self._copies: Copies | None = None
         self._link = Link(
             edge,
@@ -126,8 +126,8 @@ class Forwarder:
         """The connection, once the clocks are compared."""
         return self._link.talk() if self._clock.measured else None
 
-    def _choose(self, order: object) -> None:
-        self.readings.order = self.events.order = order  # type: ignore[assignment]
+    def _choose(self, order: ForwardOrder) -> None:
+        self.readings.order = self.events.order = order
 
     async def run(self) -> None:
         """Until cancelled, or until something of ours fails."""

@@ -44,8 +44,9 @@ def join(home: Path, url: str, token: str, *, ca: Path | None = None) -> Members
         time=time.time_ns() // 1000,
     )
     url = url.rstrip("/")
+    pem = ca.read_text(encoding="ascii", errors="replace") if ca else ""
     try:
-        answer = msgspec.json.decode(_post(url, msgspec.json.encode(request), ca), type=JoinAnswer)
+        answer = msgspec.json.decode(_post(url, msgspec.json.encode(request), pem), type=JoinAnswer)
     except msgspec.DecodeError as error:
         raise Unavailable(
             mark("{url} does not answer as a node of Gongfu: {reason}."),
@@ -54,24 +55,24 @@ def join(home: Path, url: str, token: str, *, ca: Path | None = None) -> Members
             reason=error,
         ) from error
     check_code(answer.edge)
-    membership = Membership(url, answer)
+    membership = Membership(url, answer, pem)
     credentials.save(home, membership)
     return membership
 
 
-def _post(url: str, body: bytes, ca: Path | None) -> bytes:
+def _post(url: str, body: bytes, ca: str) -> bytes:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise Invalid(
             mark("{url} is not the address of a node."), remedy=mark("Use https://name or http://name:port."), url=url
         )
     try:
-        connection = _connection(parts.scheme, parts.hostname, parts.port, ca)
+        connection = connect(url, ca, TIMEOUT)
         try:
             headers = {"Content-Type": "application/json", "Accept": "application/json"}
             connection.request("POST", parts.path.rstrip("/") + JOIN_PATH, body, headers)
-            response = connection.getresponse()
-            data = response.read(_LONGEST + 1)
+            with connection.getresponse() as response:
+                data = response.read(_LONGEST + 1)
         finally:
             connection.close()
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -87,11 +88,13 @@ def _post(url: str, body: bytes, ca: Path | None) -> bytes:
     return data
 
 
-def _connection(scheme: str, host: str, port: int | None, ca: Path | None) -> http.client.HTTPConnection:
-    if scheme == "http":
-        return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
-    context = ssl.create_default_context(cafile=str(ca) if ca else None)
-    return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
+def connect(url: str, ca: str, timeout: float) -> http.client.HTTPConnection:
+    """A connection to the console at ``url``; ``ca`` is PEM, empty for what the system trusts."""
+    parts = urlsplit(url)
+    if parts.scheme == "http":
+        return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+    context = ssl.create_default_context(cadata=ca or None)
+    return http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=timeout, context=context)
 
 
 def _reason(data: bytes, status: int) -> str:

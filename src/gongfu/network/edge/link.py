@@ -140,7 +140,7 @@ class Link:
             self._up()
             _log.info("the node is there")
         wait = asyncio.create_task(self._wake.wait())
-        await asyncio.wait({wait, talk.closed}, timeout=STATE_EVERY, return_when=asyncio.FIRST_COMPLETED)
+        await talk.first(wait, STATE_EVERY)
         wait.cancel()
 
     async def _compare(self, talk: Talk) -> _Reset:

@@ -17,6 +17,7 @@ from gongfu.network.edge.link import Link
 
 PUSH_EVERY = 1.0
 """Seconds between two reports of devices' states to the node."""
+_AT_ONCE = 64
 
 
 async def prepare(settings: Settings) -> None:
@@ -120,8 +121,11 @@ class Copies:
             await asyncio.sleep(PUSH_EVERY)
             if link.talk() is None:
                 continue
-            due, self._dirty = self._dirty, {}
-            for key, value in due.items():
-                headers = b"" if value else b"KV-Operation: PURGE\r\nNats-Rollup: sub\r\n"
-                if not await link.put(f"node.actual.{self._edge}.{key}", value, headers):
-                    self._dirty.setdefault(key, value)
+            due, self._dirty = list(self._dirty.items()), {}
+            for start in range(0, len(due), _AT_ONCE):
+                await asyncio.gather(*(self._put(link, key, value) for key, value in due[start : start + _AT_ONCE]))
+
+    async def _put(self, link: Link, key: str, value: bytes) -> None:
+        headers = b"" if value else b"KV-Operation: PURGE\r\nNats-Rollup: sub\r\n"
+        if not await link.put(f"node.actual.{self._edge}.{key}", value, headers):
+            self._dirty.setdefault(key, value)

@@ -28,6 +28,7 @@ from gongfu.network.edge.contract import (
     OrderAnswer,
     Restart,
 )
+from gongfu.network.edge.upgrade import supervisor_pid
 
 _TAIL = 200_000
 _BUS = "nats-server"
@@ -109,10 +110,8 @@ class Orders:
         if edge != self._edge:
             raise Invalid(mark("This is edge {edge}."), edge=self._edge)
         credentials.forget(self._settings.home)
-        with contextlib.suppress(OSError, ValueError):
-            supervisor = int((self._settings.home / "run" / "supervisor.lock").read_text(encoding="ascii"))
-            if supervisor == os.getppid():
-                asyncio.get_running_loop().call_later(_SOON, _end, [supervisor])
+        if (supervisor := supervisor_pid(self._settings.home)) is not None:
+            asyncio.get_running_loop().call_later(_SOON, _end, [supervisor])
         return edge
 
 

@@ -10,7 +10,7 @@ import json
 from urllib.parse import quote, urlsplit
 
 from gongfu.kernel import nats_server
-from gongfu.kernel.bus import MAX_PAYLOAD
+from gongfu.kernel.bus import INTERNAL_USER, MAX_PAYLOAD
 from gongfu.kernel.nats_server import ACCOUNT, account, mqtt_host_password, mqtt_password, own_users, service
 from gongfu.kernel.secrets import secret
 from gongfu.kernel.settings import Settings
@@ -30,9 +30,7 @@ def link_address(settings: Settings) -> Address:
 
 def local_address(settings: Settings) -> Address:
     """The edge's own account."""
-    return Address(
-        "127.0.0.1", settings.bus_port, nats_server.INTERNAL_USER, secret(settings.home, "bus-internal"), False
-    )
+    return Address("127.0.0.1", settings.bus_port, INTERNAL_USER, secret(settings.home, "bus-internal"), False)
 
 
 def config(settings: Settings, joined: JoinAnswer) -> str:

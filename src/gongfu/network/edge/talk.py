@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import secrets
 from collections.abc import Callable
+from typing import TypeVar
 
 from gongfu.kernel.errors import Unavailable
 from gongfu.kernel.i18n import mark
@@ -17,6 +18,7 @@ from gongfu.network.gateway.wire import Address, Received, Session, open_session
 _INBOX = 1
 """Subscription of all answers; others have the numbers after it."""
 Take = Callable[[Received], None]
+T = TypeVar("T")
 
 
 def status(message: Received) -> int:
@@ -94,7 +96,7 @@ class Talk:
         found: asyncio.Future[Received] = asyncio.get_running_loop().create_future()
         number = self.ask(subject, payload, lambda got: None if found.done() else found.set_result(got), headers)
         try:
-            await asyncio.wait({found, self.closed}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+            await self.first(found, within)
         finally:
             self.forget(number)
         if not found.done() or status(found.result()) == 503:
@@ -115,13 +117,18 @@ class Talk:
         number = self.ask(subject, payload, take)
         ending = asyncio.create_task(ended.wait())
         try:
-            await asyncio.wait({ending, self.closed}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+            await self.first(ending, within)
         finally:
             ending.cancel()
             self.forget(number)
         if not ended.is_set():
             raise Unavailable(mark("Nobody answers on {subject}."), subject=subject)
         return found
+
+    async def first(self, work: asyncio.Future[T], within: float) -> None:
+        """Return when ``work`` is done, the connection is gone, or ``within`` seconds are over."""
+        both: set[asyncio.Future[T] | asyncio.Future[None]] = {work, self.closed}
+        await asyncio.wait(both, timeout=within, return_when=asyncio.FIRST_COMPLETED)
 
     async def flush(self) -> None:
         """Return when the bus has read everything sent so far; raises :class:`Unavailable`."""

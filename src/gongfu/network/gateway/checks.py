@@ -8,6 +8,8 @@
 | source time more than 300 s ahead, or before 1990 | arrival time, *uncertain* |
 | source time 0 | arrival time |
 
+Of an array each element is scaled; one that is no finite number makes the whole *bad*.
+
 A tag with a dead-band or an interval of its own keeps fewer, see :mod:`gongfu.network.gateway.thinning`.
 Past times are kept: late readings and replays are normal.
 """
@@ -21,8 +23,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
+from gongfu.kernel import readings
 from gongfu.kernel.events import EventKind
-from gongfu.kernel.readings import Quality, Readings, TextReading
+from gongfu.kernel.readings import ARRAY_LIMIT, ArrayReading, Quality, Readings, TextReading
 from gongfu.network.drivers.contract import Numbers, Sample
 from gongfu.network.gateway.config import TagConfig
 from gongfu.network.gateway.thinning import Thinner, thinner
@@ -37,6 +40,7 @@ ROWS_PER_MESSAGE = 20_000
 TEXT_BYTES_PER_MESSAGE = 400_000
 """With 21 bytes a row both limits together stay below :data:`gongfu.kernel.bus.MAX_PAYLOAD`."""
 
+Raw = float | bool | str | None | list[float]
 _GOOD, _UNCERTAIN, _BAD = int(Quality.GOOD), int(Quality.UNCERTAIN), int(Quality.BAD)
 _WORDS = {"true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0}
 _ROW_BYTES = 21
@@ -46,7 +50,7 @@ _MOST_PLANS = 64
 class Columns:
     """Readings of one device that wait to be published. ``size`` is their memory, roughly, in bytes."""
 
-    __slots__ = ("qualities", "series", "size", "texts", "times", "values")
+    __slots__ = ("arrays", "qualities", "series", "size", "texts", "times", "values")
 
     def __init__(self) -> None:
         self.series = array("I")
@@ -54,10 +58,11 @@ class Columns:
         self.values = array("d")
         self.qualities = array("B")
         self.texts: list[TextReading] = []
+        self.arrays: list[ArrayReading] = []
         self.size = 0
 
     def __len__(self) -> int:
-        return len(self.series) + len(self.texts)
+        return len(self.series) + len(self.texts) + len(self.arrays)
 
     def batches(self, org: int, device: int, arrived: int) -> list[Readings]:
         """The rows as messages that each fit the bus."""
@@ -78,6 +83,20 @@ class Columns:
                     texts=texts[part] if part < len(texts) else [],
                 )
             )
+        for arrays in _array_parts(self.arrays):
+            made.append(
+                Readings(
+                    org=org,
+                    device=device,
+                    arrived=arrived,
+                    series=np.array([], np.uint32),
+                    times=np.array([], np.int64),
+                    values=np.array([], np.float64),
+                    qualities=np.array([], np.uint8),
+                    texts=[],
+                    arrays=arrays,
+                )
+            )
         return made
 
 
@@ -91,6 +110,7 @@ class Finding(msgspec.Struct, frozen=True):
 class _Tag(msgspec.Struct, frozen=True):
     name: str
     text: bool
+    array: bool
     scale: float
     offset: float
     low: float
@@ -106,6 +126,7 @@ class Checker:
             tag.series: _Tag(
                 name=tag.name,
                 text=tag.kind == "text",
+                array=tag.kind == "array",
                 scale=tag.scale,
                 offset=tag.offset,
                 low=-math.inf if tag.low is None else tag.low,
@@ -142,6 +163,11 @@ class Checker:
                     quality = max(quality, _UNCERTAIN)
                     findings.append(Finding(EventKind.CLOCK_AHEAD, f"{tag.name}: source time {time} µs"))
                 time = arrived
+            if tag.array:
+                one = _array(sample, tag, time, quality)
+                into.arrays.append(one)
+                into.size += 60 + len(one.data)
+                continue
             if tag.text:
                 text, well = _text(sample.value)
                 if tag.thin is not None and not tag.thin.keep_text(text, time, max(quality, well)):
@@ -210,7 +236,9 @@ class _Plan:
     def __init__(self, series: tuple[int, ...], tags: Sequence[_Tag | None]) -> None:
         self.series = series
         known = [tag for tag in tags if tag is not None]
-        self.plain = bool(known) and len(known) == len(tags) and not any(tag.text or tag.thin for tag in known)
+        self.plain = (
+            bool(known) and len(known) == len(tags) and not any(tag.text or tag.array or tag.thin for tag in known)
+        )
         self.column = array("I", series) if self.plain else array("I")
         self.good = bytes([_GOOD]) * len(series)
         self.scale, self.offset, self.low, self.high = (
@@ -224,13 +252,27 @@ class _Plan:
         return array("q", (time,)) * len(self.series)
 
 
-def _number(raw: float | bool | str | None, tag: _Tag) -> float:
+def _array(sample: Sample, tag: _Tag, time: int, quality: int) -> ArrayReading:
+    """The elements in engineering units; empty and *bad* when there are none, cut at what fits a message."""
+    if not isinstance(sample.value, list):
+        return readings.array(sample.series, time, np.array([], np.float64), 0.0, _BAD)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.array(sample.value[:ARRAY_LIMIT], np.float64) * tag.scale + tag.offset
+    if len(sample.value) > ARRAY_LIMIT:
+        quality = max(quality, _UNCERTAIN)
+    if not np.isfinite(values).all():
+        quality = _BAD
+    rate = sample.rate if math.isfinite(sample.rate) and sample.rate > 0 else 0.0
+    return readings.array(sample.series, time, values, rate, quality)
+
+
+def _number(raw: Raw, tag: _Tag) -> float:
     """Engineering value, NaN for what is no finite number."""
     try:
         if isinstance(raw, str):
             text = raw.strip()
             raw = _WORDS.get(text.lower()) if text[:1].isalpha() else float(text)
-        if raw is None:
+        if raw is None or isinstance(raw, list):
             return math.nan
         value = raw * tag.scale + tag.offset
         return value if math.isfinite(value) else math.nan
@@ -238,9 +280,9 @@ def _number(raw: float | bool | str | None, tag: _Tag) -> float:
         return math.nan
 
 
-def _text(raw: float | bool | str | None) -> tuple[str, int]:
+def _text(raw: Raw) -> tuple[str, int]:
     """Text and the quality it deserves; cut at :data:`TEXT_LIMIT`, without what UTF-8 cannot carry."""
-    if raw is None:
+    if raw is None or isinstance(raw, list):
         return "", _BAD
     if isinstance(raw, bool):
         return ("true" if raw else "false"), _GOOD
@@ -251,6 +293,19 @@ def _text(raw: float | bool | str | None) -> tuple[str, int]:
             return "", _BAD
     text = raw if raw.isascii() else raw.encode("utf-8", "replace").decode()
     return (text, _GOOD) if len(text) <= TEXT_LIMIT else (text[:TEXT_LIMIT], _UNCERTAIN)
+
+
+def _array_parts(arrays: list[ArrayReading]) -> list[list[ArrayReading]]:
+    parts: list[list[ArrayReading]] = []
+    room = 0
+    for one in arrays:
+        need = len(one.data) + 64
+        if need > room:
+            parts.append([])
+            room = max(need, TEXT_BYTES_PER_MESSAGE)
+        parts[-1].append(one)
+        room -= need
+    return parts
 
 
 def _text_parts(texts: list[TextReading]) -> list[list[TextReading]]:

@@ -19,7 +19,7 @@ class TagConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     address: str
     kind: str = "number"
-    """number, boolean or text."""
+    """number, boolean, text or array."""
     unit: str = ""
     """For those who read it elsewhere; the gateway does nothing with it."""
     scale: float = 1.0

@@ -264,7 +264,7 @@ def _values(tags: Sequence[TagConfig], samples: Sequence[Sample | Exception]) ->
             continue
         columns = Columns()
         Checker([tag]).check([msgspec.structs.replace(sample, series=tag.series)], now(), columns)
-        raw = sample.value
+        raw = str(sample.value) if isinstance(sample.value, list) else sample.value
         if isinstance(raw, str):
             raw = raw[:500]
         elif isinstance(raw, int | float) and not -(2**63) <= raw < 2**63:
@@ -272,6 +272,9 @@ def _values(tags: Sequence[TagConfig], samples: Sequence[Sample | Exception]) ->
         if columns.texts:
             text = columns.texts[0]
             values.append(Value(raw=raw, text=text.text[:500], quality=Quality(text.quality), time=text.time))
+        elif columns.arrays:
+            one = columns.arrays[0]
+            values.append(Value(raw=raw, quality=Quality(one.quality), time=one.time))
         else:
             number = columns.values[0]
             values.append(

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import math
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
-from openpyxl import load_workbook
 
+from gongfu.kernel import sheets
 from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
 
-MOST_BYTES = 5_000_000
-MOST_UNPACKED = 60_000_000
 MOST_ROWS = 10_000
 MOST_FAULTS = 200
 HEADINGS: dict[str, tuple[str, ...]] = {
@@ -120,26 +115,9 @@ class Fault(msgspec.Struct, frozen=True):
 
 def read(data: bytes, name: str) -> tuple[list[Row], list[Fault]]:
     """Rows and wrong cells; raises :class:`Invalid` for what is no sheet of links."""
-    if len(data) > MOST_BYTES:
-        raise Invalid(mark("The file is larger than {most} MB."), most=MOST_BYTES // 1_000_000)
-    table = _workbook(data, name) if data[:2] == b"PK" else _csv(data, name)
-    if not table:
-        raise Invalid(mark("{file} is empty."), file=name)
-    columns = [_column(str(cell or "")) for cell in table[0]]
-    if "a" not in columns:
-        raise Invalid(
-            mark("{file} has no column From."),
-            remedy=mark("Download the template: its first row names the columns."),
-            file=name,
-        )
-    if len(table) > MOST_ROWS + 1:
-        raise Invalid(mark("{file} has more than {most} rows."), remedy=mark("Divide it."), file=name, most=MOST_ROWS)
     rows, faults = list[Row](), list[Fault]()
-    for line, cells in enumerate(table[1:], start=2):
-        told = {column: cell for column, cell in zip(columns, cells, strict=False) if column and cell not in (None, "")}
-        if not told or str(told.get("a", "")).startswith("#"):
-            continue
-        row, wrong = _row(line, told)
+    for line in sheets.lines(data, name, HEADINGS, "a", MOST_ROWS):
+        row, wrong = _row(line.number, line.cells)
         if row is not None:
             rows.append(row)
         faults += wrong
@@ -156,7 +134,7 @@ def _row(line: int, told: Mapping[str, object]) -> tuple[Row | None, list[Fault]
             if column == "bandwidth":
                 bandwidth = _number(cell)
             elif column == "planned_on":
-                planned = _date(cell)
+                planned = sheets.date(cell)
             else:
                 texts[column] = _text(column, cell)
         except Invalid as error:
@@ -188,13 +166,8 @@ def _end(side: str, texts: Mapping[str, str]) -> End:
 
 
 def _text(column: str, cell: object) -> str:
-    text = f"{cell:g}" if isinstance(cell, float) else str(cell).strip()
-    if not text.isprintable():
-        raise Invalid(mark("A character in it cannot be shown."))
-    most = _LENGTHS.get(column, 400)
-    if len(text) > most:
-        raise Invalid(mark("At most {most} characters."), most=most)
-    return _one_of(text, _WORDS[column]) if column in _WORDS and text else text
+    text = sheets.text(cell, _LENGTHS.get(column, 400))
+    return sheets.one_of(text, _WORDS[column]) if column in _WORDS and text else text
 
 
 def _number(cell: object) -> float:
@@ -205,80 +178,3 @@ def _number(cell: object) -> float:
     if not 0.0001 <= value <= 10_000_000:
         raise Invalid(mark("{value} is no bandwidth in Mbit/s."), value=str(cell)[:40])
     return value
-
-
-def _date(cell: object) -> dt.date:
-    if isinstance(cell, dt.datetime):
-        return cell.date()
-    try:
-        return dt.date.fromisoformat(str(cell).strip().replace("/", "-"))
-    except ValueError:
-        raise Invalid(
-            mark("{value} is no date."), remedy=mark("Write it like 2026-11-20."), value=str(cell)[:40]
-        ) from None
-
-
-def _one_of(text: str, known: Mapping[str, tuple[str, ...]]) -> str:
-    for name, spellings in known.items():
-        if text.casefold() in (name, *(spelling.casefold() for spelling in spellings)):
-            return name
-    raise Invalid(
-        mark("{value} is none of these: {known}."),
-        value=text[:40],
-        known=", ".join(f"{name} {spellings[0]}" for name, spellings in known.items()),
-    )
-
-
-def _column(heading: str) -> str:
-    text = heading.strip().casefold()
-    spelt = {spelling.casefold(): name for name, found in HEADINGS.items() for spelling in (name, *found)}
-    return spelt.get(text, "")
-
-
-def _workbook(data: bytes, name: str) -> Sequence[Sequence[object]]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(part.file_size for part in archive.infolist()) > MOST_UNPACKED:
-                raise Invalid(
-                    mark("The workbook is larger than {most} MB when unpacked."), most=MOST_UNPACKED // 1_000_000
-                )
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-        try:
-            first = book.worksheets[0]
-            first.reset_dimensions()
-            return [list(row) for row in first.iter_rows(max_row=MOST_ROWS + 2, max_col=40, values_only=True)]
-        finally:
-            book.close()
-    except Invalid:
-        raise
-    except Exception as error:  # openpyxl lets errors of zip, XML and its own through
-        raise _no_table(name, error) from error
-
-
-def _csv(data: bytes, name: str) -> Sequence[Sequence[object]]:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise _no_table(name, ValueError("UTF-8, GB 18030"))
-    if "\0" in text:
-        raise _no_table(name, ValueError("NUL"))
-    sign = max(",;\t", key=text.partition("\n")[0].count)
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=sign))
-    except csv.Error as error:
-        raise _no_table(name, error) from error
-    # An apostrophe in front is how exports make formulas harmless.
-    return [[cell[1:] if cell[:2] in ("'=", "'+", "'-", "'@") else cell for cell in row] for row in rows]
-
-
-def _no_table(name: str, error: Exception) -> Invalid:
-    return Invalid(
-        mark("{file} is no spreadsheet that can be read: {reason}."),
-        remedy=mark("Save it as .xlsx or as CSV in UTF-8."),
-        file=name,
-        reason=f"{type(error).__name__}: {error}"[:200],
-    )

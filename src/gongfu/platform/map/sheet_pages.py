@@ -13,6 +13,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
+from gongfu.kernel import sheets
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import Organisation
 from gongfu.kernel.accounts.permissions import can_edit
@@ -44,8 +45,8 @@ def import_page(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             file = request.FILES.get("file")
-            if not isinstance(file, UploadedFile) or (file.size or 0) > sheet.MOST_BYTES:
-                raise Invalid(mark("Send one file of at most {most} MB."), most=sheet.MOST_BYTES // 1_000_000)
+            if not isinstance(file, UploadedFile) or (file.size or 0) > sheets.MOST_BYTES:
+                raise Invalid(mark("Send one file of at most {most} MB."), most=sheets.MOST_BYTES // 1_000_000)
             owner = next((one for one in owners if str(one.pk) == request.POST.get("organisation")), owners[0])
             done = importing.take(user, owner, file.read(), (file.name or "")[-100:])
             heads = dict(zip(sheet.HEADINGS, _heads(), strict=True))

@@ -63,6 +63,7 @@ def thaw(store: Path) -> None:
 def build(engine: EmbeddedEngine, tables: Iterable[Frozen]) -> None:
     """Make ``tables`` in the empty store of ``engine``; parts are moved out of their folders."""
     wanted = list(tables)
+    engine.execute("SET enable_alp_codec = 1")  # a statement names the codecs of its columns, not what they need
     for table in wanted:
         engine.execute(_CREATE.sub(r"CREATE \1 IF NOT EXISTS ", table.statement))
     places = {one.name: Path(one.folder) for one in _tables(engine)}
@@ -75,13 +76,27 @@ def build(engine: EmbeddedEngine, tables: Iterable[Frozen]) -> None:
 
 
 def _tables(engine: EmbeddedEngine) -> list[_Described]:
-    rows = engine.query(
-        "SELECT name, engine, create_table_query AS statement, arrayElement(data_paths, 1) AS folder"  # noqa: S608
-        f" FROM system.tables WHERE database = {literal(DATABASE)} AND NOT is_temporary"
-        " ORDER BY endsWith(engine, 'View'), name",
-        "JSONEachRow",
+    """Files behind a table are not asked where they lie: they refuse to say."""
+    described = (
+        "SELECT name, engine, create_table_query AS statement, {folder} AS folder FROM system.tables"  # noqa: S608
+        f" WHERE database = {literal(DATABASE)} AND NOT is_temporary"
     )
-    return [msgspec.json.decode(row, type=_Described) for row in rows.splitlines() if row]
+    rows = [
+        msgspec.json.decode(row, type=_Described)
+        for row in engine.query(described.format(folder="''"), "JSONEachRow").splitlines()
+        if row
+    ]
+    kept = ", ".join(literal(one.name) for one in rows if one.engine.endswith("MergeTree"))
+    folders: dict[str, str] = {}
+    if kept:
+        asked = described.format(folder="arrayElement(data_paths, 1)") + f" AND name IN ({kept})"
+        for row in engine.query(asked, "JSONEachRow").splitlines():
+            one = msgspec.json.decode(row, type=_Described)
+            folders[one.name] = one.folder
+    return sorted(
+        (msgspec.structs.replace(one, folder=folders.get(one.name, "")) for one in rows),
+        key=lambda one: (one.engine.endswith("View"), one.name),
+    )
 
 
 def _shadow(path: Path, folder: Path) -> Path:

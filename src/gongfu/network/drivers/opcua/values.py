@@ -10,7 +10,7 @@ from asyncua import ua
 
 from gongfu.kernel.readings import Quality
 from gongfu.network.drivers.contract import Sample
-from gongfu.network.drivers.values import fit
+from gongfu.network.drivers.values import fit, numbers
 from gongfu.network.gateway.config import TagConfig
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -60,7 +60,7 @@ def read(
             length = f"has {len(found)} elements" if isinstance(found, list) else "is no array"
             return Sample(tag.series, None, at, Quality.BAD), f"the value {length}, the tag is element {index}"
         found = found[index]
-    content = fit(tag.kind, _scalar(found))
+    content = numbers(found) if tag.kind == "array" else fit(tag.kind, _scalar(found))
     if content is not None:
         return Sample(tag.series, content, at, grade), ""
     name = "nothing" if value.Value is None else _type_name(value.Value)

@@ -1,0 +1,1 @@
+"""Dashboards that people build: pages of widgets over readings, wall screens, reports."""

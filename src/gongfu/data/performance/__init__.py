@@ -1,0 +1,1 @@
+"""绩效: OEE, utilisation and energy of machines, over shifts and calendars."""

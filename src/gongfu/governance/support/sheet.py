@@ -1,0 +1,261 @@
+"""Spreadsheets of payments and of claims: XLSX or CSV, headings in Chinese or English. Pure.
+
+A row is read cell by cell; every wrong cell is told with its row, heading and value, and nothing else is guessed.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+
+import msgspec
+from openpyxl import load_workbook
+
+from gongfu.governance.support.schemes import MOST
+from gongfu.kernel.accounts.rules import is_credit_code
+from gongfu.kernel.errors import Invalid
+from gongfu.kernel.i18n import mark
+
+MOST_BYTES = 20_000_000
+MOST_UNPACKED = 300_000_000
+MOST_ROWS = 100_000
+MOST_FAULTS = 200
+Headings = Mapping[str, tuple[str, ...]]
+
+PAYMENTS: Headings = {
+    "name": ("企业名称", "Enterprise", "单位名称"),
+    "credit_code": ("统一社会信用代码", "Credit code", "信用代码"),
+    "matter": ("事项", "Matter", "项目名称"),
+    "scheme": ("政策", "Document"),
+    "clause": ("条款", "Clause"),
+    "year": ("费用年度", "Year", "年度"),
+    "kind": ("类别", "Kind"),
+    "amount": ("金额（元）", "Amount", "金额"),
+    "paid_on": ("日期", "Date", "拨付日期"),
+    "document": ("文号", "Number", "凭证号"),
+    "basis": ("计算基数", "Basis", "基数"),
+    "remark": ("备注", "Remark"),
+}
+CLAIMS: Headings = {
+    "name": ("企业名称", "Enterprise", "单位名称"),
+    "matter": ("事项", "Matter", "项目名称"),
+    "clause": ("条款", "Clause"),
+    "year": ("费用年度", "Year", "年度"),
+    "basis": ("计算基数", "Basis", "基数"),
+    "had": ("已享受（元）", "Had", "已享受"),
+    "eligible": ("符合条件", "Eligible"),
+}
+KINDS = {
+    "paid": ("拨付", "Paid"),
+    "claw_back": ("追回", "Paid back"),
+    "other": ("其他层级或政策", "Other level", "其他"),
+}
+_YES = {"是", "yes", "true", "1", "✓", "y"}
+_NO = {"否", "no", "false", "0", "n"}
+_LENGTHS = {"name": 120, "matter": 120, "scheme": 40, "clause": 20, "document": 120, "remark": 300}
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the ledger's sheet; ``amount`` is positive, ``kind`` says which way."""
+
+    line: int
+    name: str = ""
+    credit_code: str
+    matter: str
+    scheme: str = ""
+    clause: str = ""
+    year: int = 0
+    kind: str = "paid"
+    amount: Decimal
+    paid_on: dt.date
+    document: str = ""
+    basis: Decimal | None = None
+    remark: str = ""
+
+
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of a portfolio: one claim."""
+
+    line: int
+    name: str
+    matter: str = ""
+    clause: str
+    year: int = 0
+    basis: Decimal = Decimal(0)
+    had: Decimal = Decimal(0)
+    eligible: bool = True
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """A wrong cell. ``column`` is a key of the headings."""
+
+    line: int
+    column: str
+    value: str
+    problem: Invalid
+
+
+def payments(data: bytes, name: str) -> tuple[list[Payment], list[Fault]]:
+    """Rows and wrong cells; raises :class:`Invalid` for what is no sheet of payments."""
+    rows, faults = _rows(data, name, PAYMENTS, ("credit_code", "matter", "amount", "paid_on"))
+    return [Payment(line=line, **values) for line, values in rows], faults  # type: ignore[arg-type]  # typed by column
+
+
+def claims(data: bytes, name: str) -> tuple[list[Asking], list[Fault]]:
+    """Rows and wrong cells; raises :class:`Invalid` for what is no sheet of claims."""
+    rows, faults = _rows(data, name, CLAIMS, ("name", "clause"))
+    return [Asking(line=line, **values) for line, values in rows], faults  # type: ignore[arg-type]  # typed by column
+
+
+def _rows(
+    data: bytes, name: str, headings: Headings, needed: Sequence[str]
+) -> tuple[list[tuple[int, dict[str, object]]], list[Fault]]:
+    if len(data) > MOST_BYTES:
+        raise Invalid(mark("The file is larger than {most} MB."), most=MOST_BYTES // 1_000_000)
+    table = _workbook(data, name) if data[:2] == b"PK" else _csv(data, name)
+    if not table:
+        raise Invalid(mark("{file} is empty."), file=name)
+    spelt = {_folded(one): column for column, found in headings.items() for one in (column, *found)}
+    columns = [spelt.get(_folded(str(cell or "")), "") for cell in table[0]]
+    missing = [headings[column][0] for column in needed if column not in columns]
+    if missing:
+        raise Invalid(
+            mark("{file} has no column {columns}."),
+            remedy=mark("Download the template: its first row names the columns."),
+            file=name,
+            columns="、".join(missing),
+        )
+    if len(table) > MOST_ROWS + 1:
+        raise Invalid(mark("{file} has more than {most} rows."), remedy=mark("Divide it."), file=name, most=MOST_ROWS)
+    rows, faults = [], []
+    for line, cells in enumerate(table[1:], start=2):
+        told = {column: cell for column, cell in zip(columns, cells, strict=False) if column and cell not in (None, "")}
+        if not told or str(next(iter(told.values()))).startswith("#"):
+            continue
+        values: dict[str, object] = {}
+        wrong = [
+            Fault(line, column, "", Invalid(mark("This cell must not be empty.")))
+            for column in needed
+            if column not in told
+        ]
+        for column, cell in told.items():
+            try:
+                values[column] = _typed(column, cell)
+            except Invalid as error:
+                wrong.append(Fault(line, column, str(cell)[:80], error))
+        if wrong:
+            faults += wrong
+        else:
+            rows.append((line, values))
+    return rows, faults[:MOST_FAULTS]
+
+
+def _folded(heading: str) -> str:
+    return heading.strip().casefold().replace("(", "（").replace(")", "）")
+
+
+def _typed(column: str, cell: object) -> object:
+    if isinstance(cell, float):
+        cell = repr(cell) if cell != int(cell) else str(int(cell))
+    text = cell.date().isoformat() if isinstance(cell, dt.datetime) else str(cell).strip()
+    if not text.isprintable():
+        raise Invalid(mark("A character in it cannot be shown."))
+    if len(text) > _LENGTHS.get(column, 60):
+        raise Invalid(mark("At most {most} characters."), most=_LENGTHS.get(column, 60))
+    match column:
+        case "credit_code":
+            if not is_credit_code(text.upper()):
+                raise Invalid(mark("The check character of this credit code does not fit."))
+            return text.upper()
+        case "amount" | "basis" | "had":
+            return _money(text, positive=column == "amount")
+        case "year":
+            if not re.fullmatch(r"(20\d\d)年?|0", text):
+                raise Invalid(mark("{value} is no year."), value=text)
+            return int(text[:4])
+        case "paid_on":
+            return _day(text)
+        case "kind":
+            for kind, spellings in KINDS.items():
+                if text.casefold() in (kind, *(one.casefold() for one in spellings)):
+                    return kind
+            raise Invalid(
+                mark("{value} is none of these: {known}."),
+                value=text,
+                known="、".join(one[0] for one in KINDS.values()),
+            )
+        case "eligible":
+            if text.casefold() not in _YES | _NO:
+                raise Invalid(mark("Write 是 or 否."))
+            return text.casefold() in _YES
+    return text
+
+
+def _money(text: str, *, positive: bool) -> Decimal:
+    try:
+        number = Decimal(text.replace(",", "").replace("，", "").lstrip("¥￥").removesuffix("元"))
+    except InvalidOperation:
+        raise Invalid(mark("{value} is no number."), value=text) from None
+    if not number.is_finite() or not 0 <= number <= MOST or number != round(number, 2) or (positive and not number):
+        raise Invalid(mark("{value} cannot be a sum of money: yuan and fen, not negative."), value=text)
+    return number
+
+
+def _day(text: str) -> dt.date:
+    found = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?: 00:00:00)?", text)
+    try:
+        return dt.date(*(int(part) for part in found.groups())) if found else dt.date.fromisoformat(text)
+    except ValueError:
+        raise Invalid(mark("{value} is no date."), remedy=mark("Write it like 2026-11-20."), value=text) from None
+
+
+def _workbook(data: bytes, name: str) -> Sequence[Sequence[object]]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(part.file_size for part in archive.infolist()) > MOST_UNPACKED:
+                raise Invalid(
+                    mark("The workbook is larger than {most} MB when unpacked."), most=MOST_UNPACKED // 1_000_000
+                )
+        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        try:
+            page = book.worksheets[0]
+            page.reset_dimensions()
+            return [list(row) for row in page.iter_rows(max_row=MOST_ROWS + 2, max_col=40, values_only=True)]
+        finally:
+            book.close()
+    except Invalid:
+        raise
+    except Exception as error:  # openpyxl lets errors of zip, XML and its own through
+        raise _no_table(name, error) from error
+
+
+def _csv(data: bytes, name: str) -> Sequence[Sequence[object]]:
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            text = data.decode(encoding)
+            break
+        except UnicodeDecodeError:
+            continue
+    else:
+        raise _no_table(name, ValueError("UTF-8, GB 18030"))
+    sign = max(",;\t", key=text.partition("\n")[0].count)
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=sign))
+    except csv.Error as error:
+        raise _no_table(name, error) from error
+    # An apostrophe in front is how exports make formulas harmless.
+    return [[cell[1:] if cell[:2] in ("'=", "'+", "'-", "'@") else cell for cell in row] for row in rows]
+
+
+def _no_table(name: str, error: Exception) -> Invalid:
+    return Invalid(
+        mark("{file} is no spreadsheet that can be read: {reason}."),
+        remedy=mark("Save it as .xlsx or as CSV in UTF-8."),
+        file=name,
+        reason=f"{type(error).__name__}: {error}"[:200],
+    )
