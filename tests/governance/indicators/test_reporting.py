@@ -173,7 +173,7 @@ def test_a_correction_needs_a_reason_and_keeps_what_was_there(
         stated(clerk, assignment, 1100)
     right = reporting.sign(head, stated(clerk, assignment, 1100, note="重复计入 100 家"))
     wrong.refresh_from_db()
-    assert (wrong.state, wrong.value, right.corrects) == ("superseded", 1200, wrong)
+    assert (wrong.state, wrong.value, right.corrects) == ("superseded", Decimal(1200), wrong)
     assert value_of(plan) == 1100
 
 

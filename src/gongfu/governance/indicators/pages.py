@@ -157,9 +157,9 @@ def behind_page(request: HttpRequest, pk: int) -> HttpResponse:
         if after:
             last = figures.indicator_records(indicator).filter(pk=after).first()
             if last is not None:
-                records = records.filter(models.Q(day__gt=last.day) | models.Q(day=last.day, pk__gt=last.pk))
-                records = records.filter(day__gte=last.day)
-        shown = list(records.select_related("report")[: _SIZE + 1])
+                further = models.Q(day__gt=last.day) | models.Q(day=last.day, pk__gt=last.pk)
+                records = records.filter(further, day__gte=last.day)  # the second is what the index understands
+        shown = list(records.prefetch_related("report")[: _SIZE + 1])
         context |= {
             "records": shown[:_SIZE],
             "after": shown[_SIZE - 1].pk if len(shown) > _SIZE else 0,

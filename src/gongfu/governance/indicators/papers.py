@@ -102,7 +102,7 @@ def pdf(plan: Plan, month: dt.date) -> bytes:
         Paragraph(_p(telling.month(month)), styles["under"]),
         Paragraph(_p(opening(plan, found, day)), styles["text"]),
         *_attention(found, styles),
-        Paragraph(_p(_("Figures")), styles["head"]),
+        Paragraph(_p(_("Figures of the indicators")), styles["head"]),
         _table(found, styles),
         Paragraph(_p(footnote(plan)), styles["note"]),
         Spacer(1, 8 * mm),

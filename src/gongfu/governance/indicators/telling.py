@@ -81,7 +81,7 @@ def reason(found: Outlook) -> str:
         "now": now,
         "goal": goal(found.goal, found.target),
         "year": year,
-        "chance": round(100 * found.forecast.chance) if found.forecast else 0,
+        "chance": chance(found.forecast),
         "share": round(100 * judged.share),
         "elapsed": round(100 * judged.elapsed),
         "day": found.taken.isoformat() if found.taken else "",
@@ -101,6 +101,12 @@ def reason(found: Outlook) -> str:
         Why.BEYOND: _("%(now)s lies beyond the limit %(goal)s."),
     }[judged.why]
     return said % values
+
+
+def chance(ahead: Forecast | None) -> str:
+    """A probability in percent; what is open is never said to be certain."""
+    percent = 100 * ahead.chance if ahead else 0.0
+    return ">99" if percent > 99 else "<1" if percent < 1 else f"{percent:.0f}"
 
 
 def outlook(ahead: Forecast | None, target: Target) -> str:
