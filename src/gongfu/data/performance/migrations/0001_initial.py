@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='changed')),
                 ('name', models.CharField(max_length=40, verbose_name='Name')),
                 ('name_en', models.CharField(blank=True, max_length=40, verbose_name='English name')),
-                ('loss', models.CharField(choices=[('breakdown', 'Breakdown'), ('setup', 'Set-up and adjustment'), ('idling', 'Waiting and minor stops'), ('off', 'Switched off'), ('planned', 'Planned, no loss')], default='idling', max_length=10, verbose_name='Loss')),
+                ('loss', models.CharField(choices=[('breakdown', 'Breakdown'), ('setup', 'Set-up and adjustment'), ('idling', 'Waiting and minor stops'), ('off', 'Switched off'), ('planned', 'Planned, no loss')], default='idling', max_length=10, verbose_name='Kind of loss')),
                 ('position', models.PositiveSmallIntegerField(default=0, verbose_name="Order in the list")),
                 ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='created by')),
                 ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organisation', verbose_name='organisation')),
