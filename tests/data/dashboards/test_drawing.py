@@ -20,7 +20,7 @@ START = 1_763_596_800_000  # 2025-11-20 00:00 UTC
 END = START + 86_400_000
 WORDS = {
     "nothing": "这段时间没有读数", "before": "此前 {value}", "tag": "测点", "value": "数值", "time": "时间",
-    "page": "页", "hours": "{n} 小时",
+    "hours": "{n} 小时",
 }  # fmt: skip
 STATES = [State("0", "停机", "off"), State("1", "运行", "running")]
 
