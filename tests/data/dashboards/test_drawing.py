@@ -41,7 +41,7 @@ def part(kind: Kind, y: int, answer: Answer, **more: object) -> Part:
 def everything() -> list[Part]:
     line = [Point(START + 600_000 * number, 30 + number % 9, 0) for number in range(144)]
     line[50] = Point(line[50].time, None, 2)
-    last = [Point(END - 1000, 31.5, 0)]
+    last: list[Point | None] = [Point(END - 1000, 31.5, 0)]
     state = tag(kind="state", name="状态", states=STATES)
     spans = [[Span(START, START + 3_600_000, "0"), Span(START + 3_600_000, END, "1")]]
     return [
