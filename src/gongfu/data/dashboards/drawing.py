@@ -140,7 +140,8 @@ def _number(pen: Pen, one: Widget, answer: Answer, box: Box) -> bool:
         return False
     tag = answer.tags[0]
     size = min(30.0, box.h * 0.5)
-    content = figure(answer.now, one.decimals)
+    decimals = one.decimals if one.decimals is not None else tag.decimals
+    content = figure(answer.now, decimals)
     y = box.y + box.h * 0.42
     pen.text(box.x + 2, y, content, size)
     pen.text(box.x + 6 + stringWidth(content, pen.font, size), y, tag.unit, size * 0.45, QUIET)
@@ -151,7 +152,7 @@ def _number(pen: Pen, one: Widget, answer: Answer, box: Box) -> bool:
         pen.text(
             box.x + 2,
             y - size * 0.45 - 4,
-            change + pen.words["before"].replace("{value}", figure(answer.before, one.decimals)),
+            change + pen.words["before"].replace("{value}", figure(answer.before, decimals)),
             8,
             QUIET,
         )
@@ -172,7 +173,13 @@ def _gauge(pen: Pen, one: Widget, answer: Answer, box: Box) -> bool:
         if extent > 0.1:
             pen.canvas.setStrokeColor(HexColor(colour))
             pen.canvas.arc(x - radius, y - radius, x + radius, y + radius, 180, -extent)
-    pen.text(x, y + 2, figure(value, one.decimals), radius * 0.36, align="middle")
+    pen.text(
+        x,
+        y + 2,
+        figure(value, one.decimals if one.decimals is not None else tag.decimals),
+        radius * 0.36,
+        align="middle",
+    )
     pen.text(x, y - radius * 0.24, tag.unit, radius * 0.2, QUIET, align="middle")
     pen.text(x - radius, y - 12, figure(low), 7, QUIET, align="middle")
     pen.text(x + radius, y - 12, figure(high), 7, QUIET, align="middle")

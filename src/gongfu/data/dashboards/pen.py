@@ -87,7 +87,7 @@ def figure(value: float | None, decimals: int | None = None) -> str:
         return "–"
     if decimals is None:
         size = abs(value)
-        decimals = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 3
+        decimals = 0 if size >= 1000 or not size else 1 if size >= 100 else 2 if size >= 1 else 3
     return f"{value:,.{decimals}f}"
 
 

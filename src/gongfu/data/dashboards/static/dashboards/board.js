@@ -136,8 +136,8 @@ class DashBoard extends HTMLElement {
     return this.grid.querySelector(`[data-widget="${CSS.escape(widget.id)}"]`);
   }
 
-  savePicture(widget, view) {
-    const address = view.picture();
+  async savePicture(widget, view) {
+    const address = await view.picture();
     if (!address) return;
     const link = node("a");
     link.href = address;

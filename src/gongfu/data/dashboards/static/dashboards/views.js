@@ -4,7 +4,8 @@ import { append, newest, parse } from "../console/elements/chart-data.js";
 import { look, options } from "../console/elements/chart-options.js";
 import { listen } from "../console/elements/stream.js";
 import { dateTime, number, reading } from "../console/texts.js";
-import { gauge, heat, pareto, stateColour } from "./drawings.js";
+import { pareto, stateColour } from "./drawings.js";
+import { gauge, heat, png } from "./svgs.js";
 import { node, say } from "./words.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
@@ -121,23 +122,58 @@ class Trend extends Chart {
   }
 }
 
-class Gauge extends Chart {
-  empty(answer) {
-    return !answer.tags.length;
+/** What is drawn as SVG, anew whenever its box or the theme changes. */
+class Drawn {
+  constructor(widget, body, board) {
+    Object.assign(this, { widget, body, board });
+    this.size = new ResizeObserver(() => this.draw());
+    this.size.observe(body);
+    this.theme = new MutationObserver(() => this.draw());
+    this.theme.observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
   }
 
-  async show(answer) {
-    const point = answer.last[0];
+  get room() {
+    const { clientWidth: width, clientHeight: height } = this.body;
+    return { width, height, scale: this.board.wall ? WALL_ZOOM : 1, colours: look(this.body) };
+  }
+
+  put(svg, label) {
+    svg.setAttribute("class", "dash-svg");
+    svg.setAttribute("aria-label", label);
+    this.body.replaceChildren(svg);
+  }
+
+  nothing() {
+    this.body.replaceChildren(node("p", "dash-note", say("No readings in this time.")));
+  }
+
+  async picture() {
+    const svg = this.body.querySelector("svg");
+    return svg ? png(svg, look(this.body).surface) : undefined;
+  }
+
+  dispose() {
+    this.end?.();
+    this.size.disconnect();
+    this.theme.disconnect();
+    clearInterval(this.timer);
+  }
+}
+
+class Gauge extends Drawn {
+  show(answer) {
+    this.answer = answer;
+    const point = answer.last?.[0];
     this.point = point ? { at: point[0], value: typeof point[1] === "number" && point[2] !== 2 ? point[1] : null } : { at: 0, value: null };
-    await super.show(answer);
+    this.draw();
   }
 
   draw() {
-    if (!this.chart) return;
-    const tag = this.answer.tags[0];
+    const tag = this.answer?.tags[0];
+    if (!tag || this.body.clientHeight < 20) return;
     const stale = !this.point.at || Date.now() - this.point.at > 1000 * staleAfter(tag);
-    this.chart.setOption(gauge(this.widget, tag, this.point.value, stale, look(this.body)), true);
-    this.canvas.setAttribute("aria-label", `${tag.name}: ${reading(this.point.value, tag.decimals)} ${tag.unit}${stale ? `, ${dateTime(this.point.at)}` : ""}`);
+    const told = `${tag.name}: ${reading(this.point.value, tag.decimals)} ${tag.unit}${stale && this.point.at ? `, ${dateTime(this.point.at)}` : ""}`;
+    this.put(gauge(this.widget, tag, this.point.value, stale, this.room), told);
   }
 
   connect(url) {
@@ -147,7 +183,6 @@ class Gauge extends Chart {
       reading: (_tag, at, value, quality) => {
         if (at < this.point.at) return;
         this.point = { at, value: quality === "bad" || typeof value !== "number" ? null : value };
-        this.fresh = true;
       },
     });
     this.timer ??= setInterval(() => {
@@ -156,15 +191,20 @@ class Gauge extends Chart {
   }
 }
 
-class Heat extends Chart {
-  empty(answer) {
-    return !answer.cells.length;
+class Heat extends Drawn {
+  show(answer) {
+    this.answer = answer;
+    this.draw();
   }
 
   draw() {
-    if (!this.chart || this.empty(this.answer)) return;
-    this.chart.setOption(heat(this.widget, this.answer, look(this.body)), true);
-    this.canvas.setAttribute("aria-label", this.answer.cells.slice(-24).map(([hour, day, value]) => `${this.answer.days[day]} ${hour}: ${reading(value)}`).join("; "));
+    if (!this.answer || this.body.clientHeight < 20) return;
+    if (!this.answer.cells.length) {
+      this.nothing();
+      return;
+    }
+    const told = this.answer.cells.slice(-24).map(([hour, day, value]) => `${this.answer.days[day]} ${hour}: ${reading(value)}`).join("; ");
+    this.put(heat(this.widget, this.answer, this.room), told);
   }
 }
 

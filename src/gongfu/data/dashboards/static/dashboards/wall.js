@@ -4,7 +4,8 @@ import { dateTime } from "../console/texts.js";
 import { node } from "./words.js";
 
 const stage = document.getElementById("wall");
-const boards = JSON.parse(document.getElementById("wall-boards").textContent);
+const ROWS = 12;
+const boards = JSON.parse(document.getElementById("wall-boards").textContent).flatMap(screens);
 const every = Number(stage.dataset.every) * 1000;
 const title = document.getElementById("wall-title");
 const clock = document.getElementById("wall-clock");
@@ -15,6 +16,21 @@ let standing = false;
 
 document.documentElement.dataset.bsTheme = "dark";
 if (boards.length > 1) dots.replaceChildren(...boards.map(() => node("i")));
+
+/** What is too long for one screen becomes several, parted between widgets. */
+function screens(board) {
+  const parts = [];
+  let top = 0;
+  for (const widget of board.document.widgets ?? []) {
+    const last = parts.at(-1);
+    if (!last || widget.y + widget.h - top > ROWS) {
+      top = widget.y;
+      parts.push([]);
+    }
+    parts.at(-1).push({ ...widget, y: Math.max(widget.y - top, 0) });
+  }
+  return (parts.length ? parts : [[]]).map((widgets) => ({ ...board, document: { ...board.document, widgets } }));
+}
 
 function show(next) {
   clearTimeout(timer);
