@@ -93,7 +93,7 @@ def figure(value: float | None, decimals: int | None = None) -> str:
 
 def spread(low: float, high: float) -> list[float]:
     """Round numbers from below ``low`` to above ``high``, about five."""
-    low, high = max(low, -_HUGE), min(high, _HUGE)
+    low, high = (min(max(one, -_HUGE), _HUGE) for one in (low, high))
     if high - low <= 1e-12 * max(abs(low), abs(high), 1e-200):
         room = max(abs(low), abs(high)) * 0.02
         room = room if room > 1e-200 else 1.0

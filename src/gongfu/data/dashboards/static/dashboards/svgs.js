@@ -33,7 +33,7 @@ export function ends(widget, tag, value) {
 /** `scale` enlarges letters, for a wall. */
 export function gauge(widget, tag, value, stale, { width, height, scale, colours }) {
   const [low, high] = ends(widget, tag, value);
-  const radius = Math.max(Math.min(width / 2 - 14 * scale, (height - 20 * scale) * 0.85), 10);
+  const radius = Math.max(Math.min((width / 2 - 4 * scale) / 1.16, (height - 20 * scale) * 0.85), 10);
   const [x, y] = [width / 2, Math.min(height - 20 * scale, radius * 1.12 + 4)];
   const at = (share, r) => `${x - r * Math.cos(Math.PI * share)} ${y - r * Math.sin(Math.PI * share)}`;
   const share = (given) => Math.min(Math.max((given - low) / (high - low), 0), 1);
