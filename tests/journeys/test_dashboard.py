@@ -104,7 +104,7 @@ def _walk(browser: Browser, world: World, address: str) -> None:
     page.wait_for_selector(".dash-trend canvas")
     page.click("[data-add]")
     page.locator(".dash-panel select").first.select_option("number")
-    page.locator(".dash-field:has-text('Measure') select").select_option("mean")
+    page.locator(".dash-field:has-text('Calculation') select").select_option("mean")
     page.click(".dash-found button:has-text('Flow')")
     page.wait_for_selector(".dash-figure:has-text('4')")
     page.locator(".dash-number .dash-grip").focus()

@@ -33,7 +33,7 @@ TEXTS = (
     mark("Decimals"),
     mark("Time"),
     mark("As the dashboard"),
-    mark("Measure"),
+    mark("Calculation"),
     mark("Last value"),
     mark("Mean"),
     mark("Least"),

@@ -61,7 +61,7 @@ export function fields(widget, editor) {
     }));
   }
   if (widget.kind === "number" || widget.kind === "heat") {
-    parts.push(select("Measure", MEASURES, widget.measure ?? "last", (measure) => {
+    parts.push(select("Calculation", MEASURES, widget.measure ?? "last", (measure) => {
       widget.measure = measure;
       changed();
     }));
