@@ -146,6 +146,7 @@ def energy_page(request: HttpRequest) -> HttpResponse:
         own = [one for one in rows if not one.meter]
         shifts = services.shift_names({one.device.organisation_id for one in rows})
         worst = max((used for used in own if used.peak), key=_peak, default=None)
+        bases = [used.base for used in own if used.base is not None]
         by_shift: dict[str, float] = {}
         by_place: dict[str, float] = {}
         for one in own:
@@ -159,7 +160,7 @@ def energy_page(request: HttpRequest) -> HttpResponse:
             "rows": rows,
             "total": sum(one.energy for one in own),
             "outside": sum(one.outside for one in own),
-            "base": sum(one.base for one in own if one.base is not None),
+            "base": sum(bases) if bases else None,
             "metered": [one for one in rows if one.meter],
             "by_shift": sorted(by_shift.items(), key=lambda one: -one[1]),
             "by_place": sorted(by_place.items(), key=lambda one: -one[1]),
