@@ -107,6 +107,7 @@ DOORS = {
     "data.streams": {"ensuring", "publishing", "stage"},
     "data.alarms": {"services", "desk", "demonstration", "models", "outlets", "sending", "stage"},
     "data.access": {"services", "periodic", "interface", "asking", "rules"},
+    "data.performance": {"services", "demonstration", "measuring", "calendars", "rules"},
     "data.backup": {"services", "periodic", "drill", "keeping", "taking", "wire", "work"},
     "data.dashboards": {"services", "periodic", "demonstration"},
     "data.cluster": {"capacity", "ddl"},

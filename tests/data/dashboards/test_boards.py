@@ -14,7 +14,7 @@ from enterprises import NOON, World
 
 from gongfu.data.alarms import sending
 from gongfu.data.alarms.models import Alarm, AlarmRule, Outlet
-from gongfu.data.dashboards import generating, measuring, periodic, reporting, rules, services
+from gongfu.data.dashboards import answering, generating, measuring, periodic, reporting, rules, services
 from gongfu.data.dashboards.models import Dashboard, Picture, Report, ReportRun
 from gongfu.data.dashboards.rules import Document, Kind, Source, Widget
 from gongfu.kernel.accounts import services as accounts
@@ -281,7 +281,7 @@ def test_a_report_that_fails_says_why(asked: World, monkeypatch: pytest.MonkeyPa
     def away(*_: object, **__: object) -> None:
         raise Unavailable("The store is away.")
 
-    monkeypatch.setattr(reporting.answering, "answer", away)
+    monkeypatch.setattr(answering, "answer", away)
     with pytest.raises(Unavailable):
         reporting.write.func(Job.objects.latest("pk").pk, run=run.pk)
     assert "store is away" in signed_in(asked.engineer).get("/data/report-runs/").text

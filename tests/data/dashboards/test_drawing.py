@@ -20,7 +20,7 @@ START = 1_763_596_800_000  # 2025-11-20 00:00 UTC
 END = START + 86_400_000
 WORDS = {
     "nothing": "这段时间没有读数", "before": "此前 {value}", "tag": "测点", "value": "数值", "time": "时间",
-    "page": "页", "hours": "{n} 小时",
+    "hours": "{n} 小时",
 }  # fmt: skip
 STATES = [State("0", "停机", "off"), State("1", "运行", "running")]
 
@@ -41,7 +41,7 @@ def part(kind: Kind, y: int, answer: Answer, **more: object) -> Part:
 def everything() -> list[Part]:
     line = [Point(START + 600_000 * number, 30 + number % 9, 0) for number in range(144)]
     line[50] = Point(line[50].time, None, 2)
-    last = [Point(END - 1000, 31.5, 0)]
+    last: list[Point | None] = [Point(END - 1000, 31.5, 0)]
     state = tag(kind="state", name="状态", states=STATES)
     spans = [[Span(START, START + 3_600_000, "0"), Span(START + 3_600_000, END, "1")]]
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -120,7 +121,7 @@ def test_slices_cover_the_time_once_and_without_gap(
     found = slices(calendar, start, start + 60 * minutes, SHANGHAI, stops)
     assert found[0].start == start
     assert found[-1].end == start + 60 * minutes
-    assert all(one.end == other.start for one, other in zip(found, found[1:], strict=False))
+    assert all(one.end == other.start for one, other in itertools.pairwise(found))
     assert all(one.start < one.end for one in found)
     # The store is asked for exactly these minutes.
     covered = 0

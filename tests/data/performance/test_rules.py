@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,7 +176,7 @@ def test_silence_ends_a_stop_after_the_time_a_state_is_held() -> None:
 def test_stops_do_not_overlap_whatever_the_order_of_readings(changes: list, random: object) -> None:  # type: ignore[type-arg]
     found = standings(changes, 0.0, 800.0, 60.0)
     assert all(0 <= one.start < one.end <= 800 for one in found)
-    assert all(one.end <= other.start for one, other in zip(found, found[1:], strict=False))
+    assert all(one.end <= other.start for one, other in itertools.pairwise(found))
     distinct = list({at: (at, state, silent) for at, state, silent in changes}.values())
     random.shuffle(distinct)  # type: ignore[attr-defined]
     assert standings(distinct, 0.0, 800.0, 60.0) == standings(

@@ -324,3 +324,15 @@ def test_a_reading_that_is_none_is_refused() -> None:
     claim = Claim("e", "m", "3.3", DAY, facts=facts, applicant="university")
     assert settle({"q": QINGPU}, [("q", claim)], [])[0].due == 2_000_000
     assert settle({"q": everybody}, [("q", claim)], [])[0].due == 0
+
+
+@database
+def test_a_payment_bears_the_version_of_the_day_it_was_applied_for(
+    li: User, wang: User, office: Organisation, enterprise: Beneficiary
+) -> None:
+    version = _draft(li, office)
+    versions.propose(li, version)
+    versions.put_into_force(wang, version)
+    claim, day = asked("3.1", "60000", year=2099), dt.date(2099, 6, 1)
+    entry = services.record_payment(li, enterprise, claim, Decimal(30_000), day, paid_on=DAY, document="1号")
+    assert (entry.version, entry.year) == ("2099", 2099)

@@ -390,3 +390,14 @@ def test_templates_can_be_sent_back(li: User) -> None:
     data = client.get("/governance/support/template-payments.xlsx").content
     assert client.post("/governance/support/import/", {"file": upload("p.xlsx", data)}).status_code == 200
     assert client.get("/governance/support/template-none.xlsx").status_code == 404
+
+
+def test_an_enterprise_is_added_with_a_code_that_fits_and_once(li: User, office: Organisation) -> None:
+    client = signed_in(li)
+    given = {"organisation": office.pk, "name": "华塑", "credit_code": code(7), "kind": "enterprise", "member": ""}
+    wrong = given | {"credit_code": "91310118MA1J00001X"}
+    assert client.post("/governance/beneficiaries/new", wrong).status_code in (200, 422)
+    assert Beneficiary.objects.count() == 0
+    assert client.post("/governance/beneficiaries/new", given).status_code == 302
+    assert client.post("/governance/beneficiaries/new", given).status_code in (200, 422)
+    assert Beneficiary.objects.count() == 1

@@ -167,7 +167,7 @@ class Report(OwnedModel):
 
     class Meta:
         verbose_name = _("report")
-        verbose_name_plural = _("Reports")
+        verbose_name_plural = _("Scheduled reports")
         ordering = ("organisation", "name")
 
     def __str__(self) -> str:
@@ -191,9 +191,9 @@ class ReportRun(OwnedModel):
 
     report = models.ForeignKey(Report, models.CASCADE, related_name="runs", verbose_name=_("report"))
     state = models.CharField(_("State"), max_length=8, choices=State.choices, default=State.RUNNING)
-    begins_at = models.DateTimeField(_("From"))
-    ends_at = models.DateTimeField(_("To"))
-    finished_at = models.DateTimeField(_("Finished"), null=True)
+    begins_at = models.DateTimeField(_("from"))
+    ends_at = models.DateTimeField(_("to"))
+    finished_at = models.DateTimeField(_("finished"), null=True)
     file = models.CharField(_("File"), max_length=120, blank=True)
     """Name below the folder of the report."""
     size = models.PositiveBigIntegerField(_("Size"), default=0)

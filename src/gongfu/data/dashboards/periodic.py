@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 
 import structlog
-from django.db import close_old_connections
 from django.utils import timezone
 
 from gongfu.data.dashboards import reporting
 from gongfu.data.dashboards.models import Report
 from gongfu.kernel.errors import GongfuError
+from gongfu.kernel.tasks.periodic import every
 
 log = structlog.get_logger("dashboards")
 LOOK_EVERY_SECONDS = 20.0
@@ -39,19 +38,5 @@ def tick(now: dt.datetime | None = None) -> int:
 
 
 async def run(stopping: asyncio.Event) -> None:
-    """Tick until ``stopping``; a round that fails is told and tried again at the next."""
-    while not stopping.is_set():
-        try:
-            await asyncio.to_thread(_round)
-        except Exception:
-            log.exception("scheduled reports were not looked at")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), LOOK_EVERY_SECONDS)
-
-
-def _round() -> None:
-    close_old_connections()
-    try:
-        tick()
-    finally:
-        close_old_connections()
+    """Tick until ``stopping``."""
+    await every(LOOK_EVERY_SECONDS, tick, stopping)

@@ -141,7 +141,6 @@ def _words() -> dict[str, str]:
         "tag": _("Tag"),
         "value": _("Value"),
         "time": _("Time"),
-        "page": _("Page"),
         "hours": _("{n} h"),
     }
 

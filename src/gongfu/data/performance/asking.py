@@ -23,6 +23,7 @@ _ROWS: Final = (
     " if(step = 3600, if(whole < 32768, whole, 0), if(whole >= 32768, reinterpretAsUInt16(unhex(substring("
     "{minutes:String}, ((whole - 32768) * 60 + intDiv(at - {low:UInt32}, 60) % 60) * 4 + 1, 4))), 0)) AS label"
 )
+# Of the sorting key alone, so that it may be asked before rows with one key are made one.
 _WHERE: Final = (
     "org IN {orgs:Array(UInt32)} AND series IN {series:Array(UInt32)} AND step IN {steps:Array(UInt32)}"
     " AND start >= {low:UInt32} AND start < {high:UInt32}"
@@ -30,7 +31,7 @@ _WHERE: Final = (
 STATES: Final = (
     "SELECT series, label, pair.1 AS state, sum(pair.2) AS seconds FROM ("
     f"SELECT series, label, arrayJoin(states) AS pair FROM (SELECT series, states, {_ROWS} FROM durations FINAL"
-    f" WHERE {_WHERE} AND notEmpty(states)) WHERE label > 1) GROUP BY series, label, state"
+    f" PREWHERE {_WHERE}) WHERE label > 1) GROUP BY series, label, state"
 )
 _IN_BUCKET: Final = (
     "multiIf(least >= first AND greatest <= last, last - first,"
@@ -47,19 +48,19 @@ GROWTH: Final = (
     " AS reset, if(step = 3600 AND least >= first AND greatest <= last, last - first, 0) AS fast FROM ("
     "SELECT series, label, step, at, first, last, least, greatest, lagInFrame(last, 1, toFloat64(0)) OVER w AS before,"
     " lagInFrame(at, 1, toUInt32(0)) OVER w AS before_at FROM ("
-    f"SELECT series, step, first, last, least, greatest, {_ROWS} FROM rollups FINAL WHERE {_WHERE} AND good > 0)"
+    f"SELECT series, step, first, last, least, greatest, {_ROWS} FROM rollups FINAL PREWHERE {_WHERE} WHERE good > 0)"
     " WHERE label > 0 WINDOW w AS (PARTITION BY series ORDER BY at ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)))"
     " WHERE label > 1 GROUP BY series, label"
 )
 AREA: Final = (
     "SELECT series, label, sum(area) AS area, sum(held) AS held FROM ("
-    f"SELECT series, area, held, {_ROWS} FROM rollups FINAL WHERE {_WHERE} AND held > 0)"
+    f"SELECT series, area, held, {_ROWS} FROM rollups FINAL PREWHERE {_WHERE} WHERE held > 0)"
     " WHERE label > 1 GROUP BY series, label"
 )
 BY_STEP: Final = (
     "SELECT series, intDiv(toUnixTimestamp(start), {width:UInt32}) * {width:UInt32} AS at, sum(area) AS area_s,"
-    " sum(held) AS held_s FROM rollups FINAL WHERE org IN {orgs:Array(UInt32)} AND series IN {series:Array(UInt32)}"
-    " AND step = {step:UInt32} AND start >= {low:UInt32} AND start < {high:UInt32} AND held > 0"
+    " sum(held) AS held_s FROM rollups FINAL PREWHERE org IN {orgs:Array(UInt32)} AND series IN {series:Array(UInt32)}"
+    " AND step = {step:UInt32} AND start >= {low:UInt32} AND start < {high:UInt32} WHERE held > 0"
     " GROUP BY series, at ORDER BY series, at"
 )
 HOURS: Final = (

@@ -64,7 +64,7 @@ class PlannedStopForm(forms.ModelForm[PlannedStop]):
         cleaned = super().clean() or {}
         owned(cleaned, "device", "place")
         begins, ends = cleaned.get("begins"), cleaned.get("ends")
-        if begins and ends and ends <= begins:  # type: ignore[operator]
+        if begins and ends and ends <= begins:
             raise ValidationError({"ends": _("It must end after it begins.")})
         return cleaned
 
@@ -78,7 +78,7 @@ class CapabilityForm(forms.ModelForm[Capability]):
         owned(cleaned, "device")
         device = cleaned.get("device")
         if device is not None:
-            there = set(device.tags.values_list("key", flat=True))  # type: ignore[attr-defined]
+            there = set(device.tags.values_list("key", flat=True))
             for name in ("state_tag", "count_tag", "reject_tag", "energy_tag", "product_tag"):
                 key = cleaned.get(name)
                 if key and key not in there:

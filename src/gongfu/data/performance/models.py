@@ -126,8 +126,8 @@ class StopReason(OwnedModel):
 
     name = models.CharField(_("Name"), max_length=40)
     name_en = models.CharField(_("English name"), max_length=40, blank=True)
-    loss = models.CharField(_("Loss"), max_length=10, choices=Kind.choices, default=Kind.IDLING)
-    position = models.PositiveSmallIntegerField(_("Position"), default=0)
+    loss = models.CharField(_("Kind of loss"), max_length=10, choices=Kind.choices, default=Kind.IDLING)
+    position = models.PositiveSmallIntegerField(_("Order in the list"), default=0)
 
     class Meta:
         verbose_name = _("stop reason")
@@ -171,7 +171,7 @@ class Capability(OwnedModel):
         null=True,
         blank=True,
         validators=[MinValueValidator(0.001), MaxValueValidator(1e6)],
-        help_text=_("Seconds a piece takes at best. Empty: estimated from the best hour of the last 30 days."),
+        help_text=_("Seconds a piece takes at best. Empty: estimated from the best shift of the last 30 days."),
     )
     pieces = models.FloatField(
         _("Pieces per count"), default=1.0, validators=[MinValueValidator(0.001), MaxValueValidator(1e6)]

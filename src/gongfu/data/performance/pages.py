@@ -35,7 +35,7 @@ CALENDARS: Resource[WorkCalendar] = Resource(
     search=["name", "name_en"],
     filters=["place", "organisation"],
     form=[Section(_("Work calendar"), ["name", "name_en", "organisation", "place", "holidays"])],
-    form_class=OwnedForm,
+    form_class=OwnedForm,  # type: ignore[arg-type]
     empty=_("A work calendar says when machines are meant to work. Without one all time counts as planned."),
 )
 SHIFTS: Resource[Shift] = Resource(
@@ -44,8 +44,10 @@ SHIFTS: Resource[Shift] = Resource(
     slug="shifts",
     icon="users",
     columns=[
-        *(Column("calendar"), Column("name", render=str), Column("begins"), Column("ends"), Column("breaks")),
-        *(Column("weekdays"), Column("organisation", shown=False)),
+        Column("calendar"),
+        Column("name", render=str),
+        *(Column("begins"), Column("ends"), Column("breaks"), Column("weekdays")),
+        Column("organisation", shown=False),
     ],
     filters=["calendar", "organisation"],
     form=[
@@ -69,7 +71,7 @@ DAYS: Resource[CalendarDay] = Resource(
     filters=["calendar", "works", "organisation"],
     ordering="-day",
     form=[Section(_("Special day"), ["calendar", "organisation", "day", "works", "why"])],
-    form_class=OwnedForm,
+    form_class=OwnedForm,  # type: ignore[arg-type]
     empty=_("Days that differ from the rule: a Sunday that is worked, a day off. Public holidays are known already."),
 )
 PLANNED: Resource[PlannedStop] = Resource(
@@ -148,7 +150,7 @@ CYCLES: Resource[Cycle] = Resource(
     search=["product"],
     filters=["device", "organisation"],
     form=[Section(_("Ideal cycle"), ["device", "organisation", "product", "seconds"])],
-    form_class=OwnedForm,
+    form_class=OwnedForm,  # type: ignore[arg-type]
     empty=_("Where products take different times, each has its ideal cycle; which one is on, the product tag says."),
 )
 REJECTS: Resource[Reject] = Resource(
@@ -163,7 +165,7 @@ REJECTS: Resource[Reject] = Resource(
     filters=["device", "start_up", "organisation"],
     ordering="-at",
     form=[Section(_("Rejects"), ["device", "organisation", "at", "quantity", "start_up", "why"])],
-    form_class=OwnedForm,
+    form_class=OwnedForm,  # type: ignore[arg-type]
     permissions=_BY_OPERATORS,
     empty=_("Where no tag counts rejects, people report them here; 0 says that there were none."),
 )

@@ -13,8 +13,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from gongfu.data.performance import energy, files, heat, periods, services, stops, words
+from gongfu.data.performance.energy import Used
 from gongfu.data.performance.models import StopReason, WorkCalendar
 from gongfu.data.performance.periods import Period
+from gongfu.data.performance.rules import Performance
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.accounts.permissions import can_edit, can_operate
@@ -80,7 +82,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
     return render(request, "performance/overview.html", context)
 
 
-def _losses(performance: services.Performance, reasons: dict[int, str]) -> list[tuple[str, str, float, float]]:
+def _losses(performance: Performance, reasons: dict[int, str]) -> list[tuple[str, str, float, float]]:
     """Name, hours and minutes, hours, percent of the planned time."""
     whole = performance.sums.planned or 1.0
     return [
@@ -143,6 +145,7 @@ def energy_page(request: HttpRequest) -> HttpResponse:
         rows = energy.used(found, low, high)
         own = [one for one in rows if not one.meter]
         shifts = services.shift_names({one.device.organisation_id for one in rows})
+        worst = max((used for used in own if used.peak), key=_peak, default=None)
         by_shift: dict[str, float] = {}
         by_place: dict[str, float] = {}
         for one in own:
@@ -160,13 +163,17 @@ def energy_page(request: HttpRequest) -> HttpResponse:
             "metered": [one for one in rows if one.meter],
             "by_shift": sorted(by_shift.items(), key=lambda one: -one[1]),
             "by_place": sorted(by_place.items(), key=lambda one: -one[1]),
-            "worst": max((one for one in own if one.peak), key=lambda one: one.peak or 0.0, default=None),
+            "worst": worst,
         }
     except GongfuError as error:
         if error.http_status == 403:
             raise
         context["problem"] = error.text(get_language())
     return render(request, "performance/energy.html", context)
+
+
+def _peak(used: Used) -> float:
+    return used.peak or 0.0
 
 
 @require_http_methods(["GET", "POST"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from django.utils.translation import gettext as _
 
@@ -65,9 +65,9 @@ def lost_name(lost: Lost, reasons: Mapping[int, str]) -> str:
     return reasons.get(lost.reason) or loss_names()[lost.loss]
 
 
-def reason_names(orgs: object) -> dict[int, str]:
+def reason_names(orgs: Iterable[int]) -> dict[int, str]:
     """Number of a reason → its name."""
-    return {one.pk: str(one) for one in StopReason.objects.filter(organisation__in=orgs)}
+    return {one.pk: str(one) for one in StopReason.objects.filter(organisation__in=list(orgs))}
 
 
 def hours(seconds: float) -> str:

@@ -10,8 +10,7 @@ from gongfu.governance.support.models import Beneficiary, LedgerEntry
 from gongfu.governance.support.services import Draft
 from gongfu.governance.support.sheet import Fault, Payment
 from gongfu.kernel.accounts.models import Organisation, User
-from gongfu.kernel.errors import GongfuError, Invalid
-from gongfu.kernel.i18n import mark
+from gongfu.kernel.errors import GongfuError
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -47,7 +46,7 @@ def take(user: User, office: Organisation, data: bytes, name: str) -> Imported:
                         services.enter(user, enterprise, _draft(row))
                     entered += 1
                 except GongfuError as error:
-                    faults.append(Fault(row.line, "", row.name, _told(error)))
+                    faults.append(Fault(row.line, "", row.name, error))
             if faults:
                 raise _Undo
     except _Undo:
@@ -91,7 +90,3 @@ def _is_known(office: Organisation, row: Payment) -> bool:
             corrected_by__isnull=True,
         ).exists()
     )
-
-
-def _told(error: GongfuError) -> Invalid:
-    return error if isinstance(error, Invalid) else Invalid(mark("{reason}"), reason=error)

@@ -16,17 +16,18 @@ from gongfu.governance.support import importing, services, sheet, trying, versio
 from gongfu.governance.support.models import Beneficiary, LedgerEntry
 from gongfu.governance.support.permissions import offices_of
 from gongfu.governance.support.services import Draft
-from gongfu.governance.support.sheet import Fault, Headings
+from gongfu.governance.support.sheet import Fault
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import Organisation
 from gongfu.kernel.errors import Forbidden, GongfuError, Invalid, NotFound
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.pages import xlsx
+from gongfu.kernel.sheets import Headings
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _EXAMPLES: dict[str, list[xlsx.Cell]] = {
     "payments": [
-        *("# 青浦示例机械有限公司", "91310118MA1JL0000N", "2023年度上云费用", "qingpu", "3.1", 2023, "拨付", 8500),
+        *("青浦示例机械有限公司", "# 91310118MA1JL0000N", "2023年度上云费用", "qingpu", "3.1", 2023, "拨付", 8500),
         *("2024-06-30", "青科委〔2024〕1号", 12000, ""),
     ],
     "claims": ["# 青浦示例机械有限公司", "2023年度上云费用", "3.1", 2023, 12000, 0, "是"],
@@ -61,7 +62,7 @@ def fault_rows(faults: Sequence[Fault], headings: Headings) -> list[tuple[Fault,
 def import_page(request: HttpRequest) -> HttpResponse:
     """A sheet of payments; every wrong row is shown, and then nothing is changed."""
     user, office = accounts.user_of(request), office_of(request)
-    context: dict[str, object] = {"office": office, "offices": offices_of(user), "most": sheet.MOST_ROWS}
+    context: dict[str, object] = {"office": office, "offices": offices_of(user), "most": sheet.MOST_PAYMENTS}
     status = 200
     if request.method == "POST":
         try:

@@ -17,7 +17,7 @@ from gongfu.governance.support.ledger_pages import enter_page, import_page, temp
 from gongfu.governance.support.models import Beneficiary, LedgerEntry, SchemeVersion
 from gongfu.governance.support.permissions import keeps_ledger, sees_ledger
 from gongfu.governance.support.schemes import Scheme
-from gongfu.governance.support.templatetags.support import yuan
+from gongfu.governance.support.templatetags.support import cited, yuan
 from gongfu.governance.support.trying_pages import try_page
 from gongfu.governance.support.weighing_pages import what_if_page
 from gongfu.kernel.accounts import services as accounts
@@ -128,9 +128,8 @@ LEDGER: Resource[LedgerEntry] = Resource(
     columns=[
         Column("matter"),
         Column("enterprise"),
-        Column("scheme"),
-        Column("clause"),
-        Column("year"),
+        Column("clause", render=cited),
+        Column("year", render=lambda one: one.year or "–"),
         Column("kind"),
         Column("amount", render=lambda one: yuan(one.amount)),
         Column("paid_on"),
@@ -144,7 +143,7 @@ LEDGER: Resource[LedgerEntry] = Resource(
     queryset=_entries,
     owner_path="",
     ordering="-paid_on",
-    tabs=[Tab("correct", _("Correction of an entry"), "support/correct_tab.html", _correcting, may=sees_ledger)],
+    tabs=[Tab("entry", _("Entry"), "support/entry_tab.html", _correcting, may=sees_ledger)],
     permissions=_READ_ONLY,
     empty=_(
         "What enterprises have had stands here: what the office pays enters by itself; earlier payments and those of"

@@ -153,6 +153,7 @@ def record_payment(
     """
     with transaction.atomic():
         enterprise = _locked(actor, enterprise)
+        (scheme,) = schemes_on(enterprise.organisation, [claim], on).values()
         (result,) = settle_for(enterprise, [claim], on)
         if not ZERO < amount <= result.due:
             raise Conflict(
@@ -163,7 +164,7 @@ def record_payment(
             )
         year = claim.year if result.clause.yearly else 0
         draft = Draft(claim.matter, amount, paid_on, Kind.PAID, claim.family, claim.clause, year, claim.basis, document)
-        return _append(actor, enterprise, draft)
+        return _append(actor, enterprise, draft, version=scheme.version)
 
 
 def enter(actor: User, enterprise: Beneficiary, draft: Draft) -> LedgerEntry:
@@ -258,7 +259,7 @@ def _locked(actor: User, enterprise: Beneficiary) -> Beneficiary:
 
 
 def _append(
-    actor: User, enterprise: Beneficiary, draft: Draft, *, sign: int = 1, kind: Kind | None = None
+    actor: User, enterprise: Beneficiary, draft: Draft, *, sign: int = 1, kind: Kind | None = None, version: str = ""
 ) -> LedgerEntry:
     amount = draft.amount
     if not amount.is_finite() or not ZERO < amount <= MOST or amount != round(amount, 2):
@@ -269,8 +270,7 @@ def _append(
         )
     if draft.paid_on > timezone.localdate() or draft.paid_on.year < 2000:
         raise Invalid(mark("{day} cannot be the day of a payment."), day=draft.paid_on.isoformat())
-    version = ""
-    if draft.scheme in versions.families(enterprise.organisation):
+    if not version and draft.scheme in versions.families(enterprise.organisation):
         scheme = versions.current(enterprise.organisation, draft.scheme, draft.paid_on)
         scheme.find(draft.clause)
         version = scheme.version

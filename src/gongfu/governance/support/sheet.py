@@ -5,27 +5,25 @@ A row is read cell by cell; every wrong cell is told with its row, heading and v
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import re
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 import msgspec
-from openpyxl import load_workbook
 
 from gongfu.governance.support.schemes import MOST
+from gongfu.kernel import sheets
 from gongfu.kernel.accounts.rules import is_credit_code
-from gongfu.kernel.errors import Invalid
+from gongfu.kernel.errors import GongfuError, Invalid
 from gongfu.kernel.i18n import mark
+from gongfu.kernel.sheets import Headings
 
-MOST_BYTES = 20_000_000
-MOST_UNPACKED = 300_000_000
+MOST_BYTES = sheets.MOST_BYTES
 MOST_ROWS = 100_000
+MOST_PAYMENTS = 5_000
+"""Each is checked, locked and audited by itself."""
 MOST_FAULTS = 200
-Headings = Mapping[str, tuple[str, ...]]
 
 PAYMENTS: Headings = {
     "name": ("企业名称", "Enterprise", "单位名称"),
@@ -35,7 +33,7 @@ PAYMENTS: Headings = {
     "clause": ("条款", "Clause"),
     "year": ("费用年度", "Year", "年度"),
     "kind": ("类别", "Kind"),
-    "amount": ("金额（元）", "Amount", "金额"),
+    "amount": ("金额（元）", "Amount", "金额", "金额(元)"),
     "paid_on": ("日期", "Date", "拨付日期"),
     "document": ("文号", "Number", "凭证号"),
     "basis": ("计算基数", "Basis", "基数"),
@@ -47,7 +45,7 @@ CLAIMS: Headings = {
     "clause": ("条款", "Clause"),
     "year": ("费用年度", "Year", "年度"),
     "basis": ("计算基数", "Basis", "基数"),
-    "had": ("已享受（元）", "Had", "已享受"),
+    "had": ("已享受（元）", "Had", "已享受", "已享受(元)"),
     "eligible": ("符合条件", "Eligible"),
 }
 KINDS = {
@@ -97,76 +95,49 @@ class Fault(msgspec.Struct, frozen=True):
     line: int
     column: str
     value: str
-    problem: Invalid
+    problem: GongfuError
 
 
 def payments(data: bytes, name: str) -> tuple[list[Payment], list[Fault]]:
     """Rows and wrong cells; raises :class:`Invalid` for what is no sheet of payments."""
-    rows, faults = _rows(data, name, PAYMENTS, ("credit_code", "matter", "amount", "paid_on"))
+    rows, faults = _rows(data, name, PAYMENTS, ("credit_code", "matter", "amount", "paid_on"), MOST_PAYMENTS)
     return [Payment(line=line, **values) for line, values in rows], faults  # type: ignore[arg-type]  # typed by column
 
 
 def claims(data: bytes, name: str) -> tuple[list[Asking], list[Fault]]:
     """Rows and wrong cells; raises :class:`Invalid` for what is no sheet of claims."""
-    rows, faults = _rows(data, name, CLAIMS, ("name", "clause"))
+    rows, faults = _rows(data, name, CLAIMS, ("name", "clause"), MOST_ROWS)
     return [Asking(line=line, **values) for line, values in rows], faults  # type: ignore[arg-type]  # typed by column
 
 
 def _rows(
-    data: bytes, name: str, headings: Headings, needed: Sequence[str]
+    data: bytes, name: str, headings: Headings, needed: Sequence[str], most: int
 ) -> tuple[list[tuple[int, dict[str, object]]], list[Fault]]:
-    if len(data) > MOST_BYTES:
-        raise Invalid(mark("The file is larger than {most} MB."), most=MOST_BYTES // 1_000_000)
-    table = _workbook(data, name) if data[:2] == b"PK" else _csv(data, name)
-    if not table:
-        raise Invalid(mark("{file} is empty."), file=name)
-    spelt = {_folded(one): column for column, found in headings.items() for one in (column, *found)}
-    columns = [spelt.get(_folded(str(cell or "")), "") for cell in table[0]]
-    missing = [headings[column][0] for column in needed if column not in columns]
-    if missing:
-        raise Invalid(
-            mark("{file} has no column {columns}."),
-            remedy=mark("Download the template: its first row names the columns."),
-            file=name,
-            columns="、".join(missing),
-        )
-    if len(table) > MOST_ROWS + 1:
-        raise Invalid(mark("{file} has more than {most} rows."), remedy=mark("Divide it."), file=name, most=MOST_ROWS)
     rows, faults = [], []
-    for line, cells in enumerate(table[1:], start=2):
-        told = {column: cell for column, cell in zip(columns, cells, strict=False) if column and cell not in (None, "")}
-        if not told or str(next(iter(told.values()))).startswith("#"):
-            continue
+    for line in sheets.lines(data, name, headings, needed[0], most):
         values: dict[str, object] = {}
         wrong = [
-            Fault(line, column, "", Invalid(mark("This cell must not be empty.")))
+            Fault(line.number, column, "", Invalid(mark("This cell must not be empty.")))
             for column in needed
-            if column not in told
+            if column not in line.cells
         ]
-        for column, cell in told.items():
+        for column, cell in line.cells.items():
             try:
                 values[column] = _typed(column, cell)
             except Invalid as error:
-                wrong.append(Fault(line, column, str(cell)[:80], error))
+                wrong.append(Fault(line.number, column, str(cell)[:80], error))
         if wrong:
             faults += wrong
         else:
-            rows.append((line, values))
+            rows.append((line.number, values))
     return rows, faults[:MOST_FAULTS]
-
-
-def _folded(heading: str) -> str:
-    return heading.strip().casefold().replace("(", "（").replace(")", "）")
 
 
 def _typed(column: str, cell: object) -> object:
     if isinstance(cell, float):
         cell = repr(cell) if cell != int(cell) else str(int(cell))
     text = cell.date().isoformat() if isinstance(cell, dt.datetime) else str(cell).strip()
-    if not text.isprintable():
-        raise Invalid(mark("A character in it cannot be shown."))
-    if len(text) > _LENGTHS.get(column, 60):
-        raise Invalid(mark("At most {most} characters."), most=_LENGTHS.get(column, 60))
+    text = sheets.text(text, _LENGTHS.get(column, 60))
     match column:
         case "credit_code":
             if not is_credit_code(text.upper()):
@@ -181,14 +152,7 @@ def _typed(column: str, cell: object) -> object:
         case "paid_on":
             return _day(text)
         case "kind":
-            for kind, spellings in KINDS.items():
-                if text.casefold() in (kind, *(one.casefold() for one in spellings)):
-                    return kind
-            raise Invalid(
-                mark("{value} is none of these: {known}."),
-                value=text,
-                known="、".join(one[0] for one in KINDS.values()),
-            )
+            return sheets.one_of(text, KINDS)
         case "eligible":
             if text.casefold() not in _YES | _NO:
                 raise Invalid(mark("Write 是 or 否."))
@@ -212,50 +176,3 @@ def _day(text: str) -> dt.date:
         return dt.date(*(int(part) for part in found.groups())) if found else dt.date.fromisoformat(text)
     except ValueError:
         raise Invalid(mark("{value} is no date."), remedy=mark("Write it like 2026-11-20."), value=text) from None
-
-
-def _workbook(data: bytes, name: str) -> Sequence[Sequence[object]]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(part.file_size for part in archive.infolist()) > MOST_UNPACKED:
-                raise Invalid(
-                    mark("The workbook is larger than {most} MB when unpacked."), most=MOST_UNPACKED // 1_000_000
-                )
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-        try:
-            page = book.worksheets[0]
-            page.reset_dimensions()
-            return [list(row) for row in page.iter_rows(max_row=MOST_ROWS + 2, max_col=40, values_only=True)]
-        finally:
-            book.close()
-    except Invalid:
-        raise
-    except Exception as error:  # openpyxl lets errors of zip, XML and its own through
-        raise _no_table(name, error) from error
-
-
-def _csv(data: bytes, name: str) -> Sequence[Sequence[object]]:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise _no_table(name, ValueError("UTF-8, GB 18030"))
-    sign = max(",;\t", key=text.partition("\n")[0].count)
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=sign))
-    except csv.Error as error:
-        raise _no_table(name, error) from error
-    # An apostrophe in front is how exports make formulas harmless.
-    return [[cell[1:] if cell[:2] in ("'=", "'+", "'-", "'@") else cell for cell in row] for row in rows]
-
-
-def _no_table(name: str, error: Exception) -> Invalid:
-    return Invalid(
-        mark("{file} is no spreadsheet that can be read: {reason}."),
-        remedy=mark("Save it as .xlsx or as CSV in UTF-8."),
-        file=name,
-        reason=f"{type(error).__name__}: {error}"[:200],
-    )

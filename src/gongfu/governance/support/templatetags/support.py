@@ -8,6 +8,8 @@ from typing import Protocol
 from django import template
 from django.utils.translation import get_language
 
+from gongfu.governance.support.models import LedgerEntry
+from gongfu.governance.support.schemes import built_in
 from gongfu.kernel.i18n import translate
 
 register = template.Library()
@@ -71,9 +73,12 @@ def issuer(thing: object) -> str:
 
 
 @register.filter
-def get(mapping: dict[str, object], key: str) -> object:
-    """An entry of a mapping."""
-    return mapping.get(key, "")
+def cited(entry: LedgerEntry) -> str:
+    """The clause an entry was paid under, as its document is cited; another policy by its name."""
+    for scheme in built_in():
+        if scheme.family == entry.scheme:
+            return next((one.cite for one in scheme.clause if one.key == entry.clause), scheme.document)
+    return f"{entry.scheme} {entry.clause}".strip()
 
 
 def _english() -> bool:

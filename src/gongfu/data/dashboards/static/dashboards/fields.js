@@ -80,7 +80,7 @@ export function fields(widget, editor) {
   }
   if (widget.kind === "image") parts.push(picture(widget, editor), node("p", "form-hint", say("Drag each value to its place, or move it with the arrow keys.")));
   if (widget.kind === "trend" || widget.kind === "gauge") {
-    const names = widget.kind === "trend" ? ["Lower limit", "Upper limit"] : ["From", "To"];
+    const names = widget.kind === "trend" ? ["Lower limit", "Upper limit"] : ["Scale from", "Scale to"];
     const pair = node("div", "dash-pair");
     ["low", "high"].forEach((name, index) => pair.append(input(names[index], widget[name], (text) => {
       put(widget, name, text);
