@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
 from gongfu.data.alarms import services as alarms
+from gongfu.governance.indicators import due as figures
 from gongfu.identity.business import services as business
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
@@ -31,7 +32,7 @@ class Need:
 
 def needs(user: User) -> list[Need]:
     """Whatever waits for ``user``; people who may only read are never asked."""
-    found = list(_waiting_alarms(user))
+    found = [*_waiting_alarms(user), *_due_figures(user)]
     if can_edit(user, None):
         found += [*_refused_devices(user), *_waiting_applications(user), *_waiting_rules(user)]
     return found
@@ -87,3 +88,14 @@ def count_part(request: HttpRequest) -> HttpResponse:
     return render(
         request, "console/_needs_count.html", {"needs": sum(one.count for one in needs(accounts.user_of(request)))}
     )
+
+
+def _due_figures(user: User) -> Iterator[Need]:
+    asked = sum(one.waiting is None for one in figures.due_for(user))
+    if asked:
+        sentence = ngettext("%(n)d figure is due to be reported.", "%(n)d figures are due to be reported.", asked)
+        yield Need(asked, sentence % {"n": asked}, reverse("governance-reporting"))
+    waiting = len(figures.waiting_for(user))
+    if waiting:
+        sentence = ngettext("%(n)d figure waits for your signature.", "%(n)d figures wait for your signature.", waiting)
+        yield Need(waiting, sentence % {"n": waiting}, reverse("governance-reporting"))

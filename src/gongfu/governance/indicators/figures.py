@@ -24,7 +24,7 @@ def refresh(indicator: Indicator, now: dt.datetime | None = None) -> None:
     now = now or timezone.now()
     today = timezone.localtime(now).date()
     if indicator.source == Indicator.Source.MEASURED:
-        value = measuring.measure(indicator.measure).count(indicator.plan.scope, now)
+        value = measuring.measure(indicator.measure).count(indicator.plan.within, now)
         _store(indicator, {rules.first_of_month(today): (value, today)})
         return
     found = _from_reports(indicator) if indicator.source == Indicator.Source.REPORTED else _from_tallies(indicator)
@@ -36,7 +36,9 @@ def refresh(indicator: Indicator, now: dt.datetime | None = None) -> None:
 
 def refresh_all(now: dt.datetime | None = None) -> int:
     """Measure whatever is measured; returns how many indicators. Reported ones follow their signatures at once."""
-    found = Indicator.objects.filter(source=Indicator.Source.MEASURED).select_related("plan__scope", "organisation")
+    found = Indicator.objects.filter(source=Indicator.Source.MEASURED).select_related(
+        "plan__scope", "plan__organisation", "organisation"
+    )
     for one in found:
         refresh(one, now)
     return len(found)

@@ -23,6 +23,8 @@ class Plan(OwnedModel):
     scope = models.ForeignKey(
         Organisation,
         models.PROTECT,
+        null=True,
+        blank=True,
         related_name="+",
         verbose_name=_("Counts within"),
         help_text=_("Measured figures count what belongs to this organisation and to those below it."),
@@ -49,6 +51,11 @@ class Plan(OwnedModel):
     def text(self) -> catalogue.Document:
         """The document; raises :class:`gongfu.kernel.errors.NotFound` when this version of the software lacks it."""
         return catalogue.document(self.document)
+
+    @property
+    def within(self) -> Organisation:
+        """Whose things measured figures count: its own organisation's, unless another was named."""
+        return self.scope or self.organisation
 
     @property
     def begins(self) -> dt.date:

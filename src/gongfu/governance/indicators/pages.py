@@ -145,7 +145,7 @@ def behind_page(request: HttpRequest, pk: int) -> HttpResponse:
     context: dict[str, object] = {"indicator": indicator, "plan": indicator.plan}
     if indicator.source == Indicator.Source.MEASURED:
         page = max(1, min(100_000, _whole(request.GET.get("page", "1"))))
-        found = measuring.behind(indicator.measure, indicator.plan.scope, user, timezone.now(), page, _SIZE)
+        found = measuring.behind(indicator.measure, indicator.plan.within, user, timezone.now(), page, _SIZE)
         context |= {"counted": found, "page": page, "more": page * _SIZE < found.seen}
         context["definition"] = translate(measuring.measure(indicator.measure).says)
     else:

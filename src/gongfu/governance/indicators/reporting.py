@@ -248,7 +248,12 @@ def withdraw_table(user: User, made: Report, reason: str) -> Report:
 def _fresh(made: Report) -> Report:
     return (
         Report.objects.select_for_update(of=("self",))
-        .select_related("organisation", "assignment__indicator__plan__scope", "assignment__indicator__organisation")
+        .select_related(
+            "organisation",
+            "assignment__indicator__plan__scope",
+            "assignment__indicator__plan__organisation",
+            "assignment__indicator__organisation",
+        )
         .get(pk=made.pk)
     )
 

@@ -98,12 +98,11 @@ def adopt(
     :class:`Conflict` when it is followed already.
     """
     text = catalogue.document(document)
-    scope = scope or organisation
     if isinstance(actor, User):
         if not can_edit.test(actor, organisation):
             raise Forbidden(mark("You may not change plans of {organisation}."), organisation=organisation.name)
-        if not Organisation.objects.visible_to(actor).filter(pk=scope.pk).exists():
-            raise NotFound(mark("There is no organisation {id}."), id=scope.pk)
+        if not Organisation.objects.visible_to(actor).filter(pk=(scope or organisation).pk).exists():
+            raise NotFound(mark("There is no organisation {id}."), id=(scope or organisation).pk)
     if not 0 <= years_later <= 50:
         raise Invalid(mark("{value} is no number of years from 0 to 50."), value=years_later)
     try:
@@ -130,7 +129,7 @@ def adopt(
             audit.record(actor, "create", plan, after=audit.state(plan))
     except IntegrityError as error:
         raise Conflict(mark("{organisation} follows this document already."), organisation=organisation.name) from error
-    for one in plan.indicators.filter(source=measured).select_related("plan__scope"):
+    for one in plan.indicators.filter(source=measured).select_related("plan__scope", "plan__organisation"):
         figures.refresh(one)
     return plan
 

@@ -35,7 +35,9 @@ def unit(target: Target) -> str:
 
 
 def with_unit(value: float | Decimal | None, target: Target) -> str:
-    """A figure and its unit."""
+    """A figure and its unit; a dash without one."""
+    if value is None:
+        return "–"
     return f"{figure(value)} {unit(target)}".strip()
 
 
