@@ -43,7 +43,7 @@ def test_every_page_of_business_is_quiet_labelled_and_fits(
         if "report" in name:
             visitor.page.wait_for_selector("bar-chart canvas")
         visitor.photograph(name)
-        check(visitor, name)
+        assert check(visitor, name) == []
 
 
 @pytest.mark.parametrize("scripts", [True, False])

@@ -30,25 +30,25 @@ def test_a_code_is_looked_up_bound_and_scanned(visit: Visitor, size: str, langua
     page = visitor.page
     batch = f"{size}/1"
     visitor.open("/identity/look-up")
-    check(visitor, "look-up")
+    assert check(visitor, "look-up") == []
     page.fill("#code", f"(01){GTIN}(10){batch}")
     page.click(".code-form button")
     page.wait_for_selector("#found .facts")
     visitor.photograph("look-up")
-    check(visitor, "look-up-found")
+    assert check(visitor, "look-up-found") == []
     assert f"01/{GTIN}/10/{size}%2F1" in page.inner_text("#found")
 
     visitor.open("/identity/look-up?code=9506000134353")
     visitor.photograph("look-up-wrong")
     assert page.locator("#found .note-error").count() == 1
-    check(visitor, "look-up-wrong")
+    assert check(visitor, "look-up-wrong") == []
 
     visitor.open("/identity/bindings/new")
-    check(visitor, "bound-code-new")
+    assert check(visitor, "bound-code-new") == []
     page.fill("#id_code", f"(01){GTIN}(10){batch}")
     page.click(".form-end button")
     page.wait_for_url("**/identity/bindings/*/")
-    check(visitor, "bound-code")
+    assert check(visitor, "bound-code") == []
     visitor.open("/identity/code-links/new")
     page.fill("#id_href", "https://maker.example/batch")
     page.fill("#id_title", "产品信息")
@@ -64,4 +64,4 @@ def test_a_code_is_looked_up_bound_and_scanned(visit: Visitor, size: str, langua
     for name, path in {"labels": "/identity/labels", "bound-codes": "/identity/bindings/"}.items():
         visitor.open(path)
         visitor.photograph(name)
-        check(visitor, name)
+        assert check(visitor, name) == []

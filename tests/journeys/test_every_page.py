@@ -84,7 +84,7 @@ NAMELESS = """() => [...document.querySelectorAll("input, select, textarea, butt
   const by = e.getAttribute("aria-labelledby");
   const name = e.getAttribute("aria-label") || (by && document.getElementById(by)?.textContent) || e.title
     || [...(e.labels ?? [])].map((label) => label.textContent).join("") || e.textContent || e.alt;
-  return !name.trim();
+  return !(name ?? "").trim();
 }).map((e) => e.outerHTML.slice(0, 120))"""
 
 TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
@@ -92,21 +92,25 @@ TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
     .slice(0, 5).map((e) => e.outerHTML.slice(0, 120))"""
 
 
-def check(visit: Visit, name: str) -> None:
-    """What holds on every page."""
-    assert visit.page.evaluate(NAMELESS) == [], f"{name}: controls without a name"
-    assert visit.page.evaluate(TOO_WIDE) == [], f"{name}: wider than the window"
-    assert visit.page.locator("h1").count() == 1, f"{name}: one heading"
-    assert visit.page.get_attribute("html", "data-bs-theme") == visit.theme
+def check(visit: Visit, name: str) -> list[str]:
+    """What does not hold on this page and should on every page."""
+    page = visit.page
+    found = [f"{name}: controls without a name: {nameless}"] if (nameless := page.evaluate(NAMELESS)) else []
+    found += [f"{name}: wider than the window: {wide}"] if (wide := page.evaluate(TOO_WIDE)) else []
+    found += [f"{name}: one heading"] if page.locator("h1").count() != 1 else []
+    found += [f"{name}: theme"] if page.get_attribute("html", "data-bs-theme") != visit.theme else []
+    return found
 
 
 @pytest.mark.parametrize(("size", "language", "theme"), LOOKS[:2])
 def test_every_page_is_quiet_labelled_and_fits(visit: Visitor, size: str, language: str, theme: str) -> None:
     visitor = visit(size, language, theme)
+    wrong = []
     for name, path in PAGES.items():
         visitor.open(path)
         visitor.photograph(name)
-        check(visitor, name)
+        wrong += check(visitor, name)
+    assert wrong == []
 
 
 def test_a_wrong_address_and_the_sign_in_page_look_like_the_rest(visit: Visitor) -> None:
@@ -114,9 +118,9 @@ def test_a_wrong_address_and_the_sign_in_page_look_like_the_rest(visit: Visitor)
     visitor.open("/nowhere/")
     visitor.photograph("not-found")
     assert visitor.faults.pop(0).endswith("404 (Not Found)")
-    check(visitor, "not-found")
+    assert check(visitor, "not-found") == []
     visitor.page.locator("details.menu:has(a[href='/me/']) > summary").click()
     visitor.page.click("form[action='/sign-out/'] button")
     visitor.page.wait_for_url("**/sign-in/")
     visitor.photograph("sign-in")
-    check(visitor, "sign-in")
+    assert check(visitor, "sign-in") == []

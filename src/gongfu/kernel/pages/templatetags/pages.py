@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import template
 from django.db import models
+from django.utils.html import strip_tags
 
 from gongfu.kernel.pages import cells, resource
 
@@ -14,6 +15,13 @@ register = template.Library()
 def cell(column: resource.Column[models.Model], thing: models.Model) -> str:
     """One cell of a list."""
     return cells.cell(column, thing)
+
+
+@register.simple_tag
+def first_cell(column: resource.Column[models.Model], thing: models.Model) -> str:
+    """The first cell, which is a link already: a link in it would end that one. Never empty."""
+    shown = cells.cell(column, thing)
+    return (strip_tags(shown) if "<a " in shown else shown) or str(thing)
 
 
 @register.filter
