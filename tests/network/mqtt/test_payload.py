@@ -137,6 +137,8 @@ def _read(payload: bytes, time: str, unit: str) -> None:
     except Malformed:
         return
     for sample in samples:
-        assert sample.value is None or isinstance(sample.value, bool | int | float | str)
+        numbers = sample.value if isinstance(sample.value, list) else []
+        assert all(isinstance(number, float) for number in numbers)
+        assert sample.value is None or isinstance(sample.value, bool | int | float | str | list)
         assert isinstance(sample.time, int)
         assert not isinstance(sample.value, float) or math.isfinite(sample.value)
