@@ -57,6 +57,9 @@ async def records(work: Callable[[], T]) -> T:
 
     def body() -> T:
         close_old_connections()
-        return work()
+        try:
+            return work()
+        finally:
+            close_old_connections()
 
     return await sync_to_async(body, thread_sensitive=False)()

@@ -9,8 +9,6 @@ from typing import TypeVar
 
 import msgspec
 import structlog
-from asgiref.sync import sync_to_async
-from django.db import close_old_connections
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
@@ -18,6 +16,7 @@ from nats.js.errors import NoKeysError
 
 from gongfu.kernel import bus
 from gongfu.kernel.errors import GongfuError
+from gongfu.kernel.tasks.periodic import records
 from gongfu.network.edge import admitting, contract
 from gongfu.network.edge.contract import EdgeRules, EdgeState
 from gongfu.platform.edges import joining, reporting, ruling
@@ -51,7 +50,7 @@ async def run(client: Client, stopping: asyncio.Event, reconnected: asyncio.Even
 async def _admit() -> None:
     """Once, when the worker starts: a home that was restored may let others in than the records say."""
     try:
-        await _records(joining.write)
+        await records(joining.write)
     except (GongfuError, OSError) as error:
         log.warning("edge nodes not admitted", reason=str(error))
 
@@ -95,7 +94,7 @@ class _Desk:
 
     async def tell(self) -> None:
         """Put the rules that changed on the bus; take away what belongs to nobody."""
-        rules, admitted, codes = await _records(wanted)
+        rules, admitted, codes = await records(wanted)
         store = await self._js.key_value(bus.DESIRED)
         for code, one in rules.items():
             if self._told.get(code) != one.signature:
@@ -145,7 +144,7 @@ class _Desk:
                     elif entry.value and news and (state := _read(entry.key, entry.value)) is not None:
                         heard[state.edge] = state
                 if heard:
-                    await _records(partial(reporting.write, heard))
+                    await records(partial(reporting.write, heard))
         finally:
             self._hearing_since = None
             await watcher.stop()  # type: ignore[no-untyped-call]
@@ -154,7 +153,7 @@ class _Desk:
         """Whoever was not heard while we did listen is away."""
         since = self._hearing_since
         if since is not None and asyncio.get_running_loop().time() - since > SILENT_AFTER.total_seconds():
-            await _records(reporting.find_silent)
+            await records(reporting.find_silent)
 
 
 def _read(key: str, data: bytes) -> EdgeState | None:
@@ -164,11 +163,3 @@ def _read(key: str, data: bytes) -> EdgeState | None:
         log.warning("unreadable state of an edge node", key=key)
         return None
     return state if key == contract.state_key(state.edge) else None
-
-
-async def _records(work: Callable[[], T]) -> T:
-    def body() -> T:
-        close_old_connections()
-        return work()
-
-    return await sync_to_async(body, thread_sensitive=False)()
