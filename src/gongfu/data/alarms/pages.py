@@ -8,9 +8,8 @@ from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from rules.predicates import Predicate
 
 from gongfu.data.alarms import own_pages, sending, services
@@ -44,10 +43,10 @@ def _lead(request: HttpRequest) -> str | SafeString:
     waiting = found.filter(state__in=[Alarm.State.UNACKED, Alarm.State.RETURNED]).count()
     active = found.annunciated().filter(active=True).count()
     if not waiting and not active:
-        return _now("No alarm is active, none waits for anybody.")
+        return gettext("No alarm is active, none waits for anybody.")
     first = ngettext("%(n)d alarm waits to be acknowledged", "%(n)d alarms wait to be acknowledged", waiting)
     second = ngettext("%(n)d is active", "%(n)d are active", active)
-    return _now("%(first)s, %(second)s.") % {"first": first % {"n": waiting}, "second": second % {"n": active}}
+    return gettext("%(first)s, %(second)s.") % {"first": first % {"n": waiting}, "second": second % {"n": active}}
 
 
 def _waits(_user: User, alarm: Alarm | None = None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django.http import HttpRequest
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from ninja import Router, Schema
 
 from gongfu.data.backup import services
@@ -81,4 +81,4 @@ def back_up(request: HttpRequest) -> dict[str, object]:
     """Begins a backup in the background."""
     user = accounts.user_of(request)
     services.require_admin(user)
-    return {"job": tasks.start(services.back_up, _t("Backup of the node"), user=user).pk}
+    return {"job": tasks.start(services.back_up, gettext("Backup of the node"), user=user).pk}

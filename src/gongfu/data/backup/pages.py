@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
@@ -65,11 +65,11 @@ def _do(request: HttpRequest, user: User, what: str) -> str:
     if not services.standing(user).begun:
         raise Conflict(mark("No backup was begun yet."), remedy=mark("Begin first, and keep the recovery text."))
     if what == "now":
-        tasks.start(services.back_up, _t("Backup of the node"), user=user)
-        messages.success(request, _t("The backup has begun; see jobs."))
+        tasks.start(services.back_up, gettext("Backup of the node"), user=user)
+        messages.success(request, gettext("The backup has begun; see jobs."))
     elif what == "verify":
-        tasks.start(services.verify, _t("Verification of the backups"), user=user)
-        messages.success(request, _t("The verification has begun; see jobs."))
+        tasks.start(services.verify, gettext("Verification of the backups"), user=user)
+        messages.success(request, gettext("The verification has begun; see jobs."))
     else:
         raise NotFound(mark("There is no such button."), remedy=mark("Load the page again."))
     return ""
@@ -85,12 +85,12 @@ def _age(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 90:
-        return _t("%(n)d s") % {"n": seconds}
+        return gettext("%(n)d s") % {"n": seconds}
     if seconds < 5400:
-        return _t("%(n)d min") % {"n": seconds / 60}
+        return gettext("%(n)d min") % {"n": seconds / 60}
     if seconds < 129_600:
-        return _t("%(n).1f h") % {"n": seconds / 3600}
-    return _t("%(n).1f days") % {"n": seconds / 86_400}
+        return gettext("%(n).1f h") % {"n": seconds / 3600}
+    return gettext("%(n).1f days") % {"n": seconds / 86_400}
 
 
 urlpatterns = [path("administration/backup/", backup_page, name="data-backup")]

@@ -9,7 +9,7 @@ from django.http import FileResponse, HttpRequest, HttpResponseBase
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
@@ -91,7 +91,7 @@ def _last(report: Report) -> str | None:
 
 def _run_now(user: User, report: Report) -> Text:
     reporting.begin(report, timezone.now(), user)
-    return _now("It is being written; it appears among the reports made.")
+    return gettext("It is being written; it appears among the reports made.")
 
 
 def _save_report(report: Report, user: User, new: bool) -> None:

@@ -16,8 +16,7 @@ from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
-from django.utils.translation import get_language
-from django.utils.translation import gettext as _t
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -147,11 +146,11 @@ def poison_page(request: HttpRequest) -> HttpResponse:
         number = request.POST.get("id", "")
         if request.POST.get("action") == "drop":
             parking.drop(orgs, number)
-            messages.success(request, _t("The message was given up."))
+            messages.success(request, gettext("The message was given up."))
         else:
             parking.replay(settings(), orgs, number)
             messages.success(
-                request, _t("The message was sent again. If it still cannot be stored, it comes back here.")
+                request, gettext("The message was sent again. If it still cannot be stored, it comes back here.")
             )
         return HttpResponseRedirect(reverse("data-poison"))
     found: list[parking.Parked] = []
@@ -179,16 +178,16 @@ def erase_page(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         since, until = (_moment(given.get(name, "")) for name in ("since", "until"))
         if since is None or until is None:
-            problem = _t("Give both times.")
+            problem = gettext("Give both times.")
         elif given.get("sure") != "yes":
-            problem = _t("Confirm that the readings are to be deleted for good.")
+            problem = gettext("Confirm that the readings are to be deleted for good.")
         else:
             try:
                 made = erasing.ask(user, wanted, since, until, given.get("reason", ""))
             except GongfuError as error:
                 problem = error.text(get_language() or "")
             else:
-                messages.success(request, _t("The deletion has begun; its proof appears here when it is done."))
+                messages.success(request, gettext("The deletion has begun; its proof appears here when it is done."))
                 return HttpResponseRedirect(reverse("data-erasures-detail", args=[made.pk]))
     return render(request, "telemetry/erase.html", {"tags": tags, "problem": problem, "given": given})
 
@@ -207,9 +206,9 @@ def proof_file(request: HttpRequest, pk: int) -> HttpResponse:
 def reasons() -> dict[str, str]:
     """What the fixed words of the recorder mean."""
     return {
-        "malformed": _t("Cannot be read"),
-        "subject": _t("Speaks for another device"),
-        "range": _t("Numbers out of range"),
+        "malformed": gettext("Cannot be read"),
+        "subject": gettext("Speaks for another device"),
+        "range": gettext("Numbers out of range"),
     }
 
 

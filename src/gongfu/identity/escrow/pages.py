@@ -11,7 +11,7 @@ from django.db.models import Max, Min, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
@@ -132,17 +132,17 @@ def _do(request: HttpRequest, user: User, what: str) -> str:
             peer=one.peer_id,
             series=one.series,
         )
-        messages.success(request, _t("Verification has begun; see background work."))
+        messages.success(request, gettext("Verification has begun; see background work."))
         return ""
     plan = EscrowPlan.objects.filter(pk=_number(request, "plan")).first()
     if plan is None or what not in ("now", "end"):
         raise NotFound(mark("There is no such escrow."), remedy=mark("Load the page again."))
     if what == "now":
         services.soon(plan)
-        messages.success(request, _t("The next set is made within seconds."))
+        messages.success(request, gettext("The next set is made within seconds."))
     else:
         services.end(user, plan)
-        messages.success(request, _t("The escrow has ended. What was sent stays with the node above."))
+        messages.success(request, gettext("The escrow has ended. What was sent stays with the node above."))
     return ""
 
 

@@ -9,7 +9,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
@@ -73,7 +73,7 @@ def pair_page(request: HttpRequest) -> HttpResponse:
         try:
             if given["way"] == "join":
                 peer = services.join(user, given["code"], given["name"])
-                messages.success(request, _t("This node is paired with %(peer)s.") % {"peer": peer})
+                messages.success(request, gettext("This node is paired with %(peer)s.") % {"peer": peer})
                 return HttpResponseRedirect(PEERS.url(peer))
             peer, context["code"] = services.invite(user, given["name"], given["url"])
             context["peer"] = peer

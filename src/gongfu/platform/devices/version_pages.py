@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.http import HttpRequest
-from django.utils.translation import get_language
-from django.utils.translation import gettext as _now
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from rules.predicates import Predicate
 
@@ -42,7 +41,7 @@ def lines(changes: list[Change]) -> list[tuple[str, str, str, str]]:
 def label(change: Change) -> str:
     """What the field is called."""
     if not change.field:
-        return _now("new tag") if not change.before else _now("removed")
+        return gettext("new tag") if not change.before else gettext("removed")
     name, _dot, option = change.field.partition(".")
     known = translate(LABELS[name]) if name in LABELS else name
     return f"{known}: {option}" if option else known
