@@ -148,14 +148,17 @@ class Roller:
         )
         found = int(kinds)
         if found & 8:
-            yield sql.numbers(SECOND, window)
+            yield sql.numbers(SECOND, window, again=self._any(sql.standing(SECOND, window)))
         if found & 1:
-            yield sql.numbers(MINUTE, window)
+            yield sql.numbers(MINUTE, window, again=self._any(sql.standing(MINUTE, window)))
             yield from (sql.coarser(step, window) for step in (HOUR, DAY))
         for flag, text in ((2, True), (4, False)):
             if found & flag:
-                yield sql.states(window, text=text)
+                yield sql.states(window, text=text, again=self._any(sql.standing_states(window, text=text)))
                 yield from (sql.coarser_states(step, window, text=text) for step in (HOUR, DAY))
+
+    def _any(self, counting: str) -> bool:
+        return self._engine.background(counting) != "0"
 
     def _carry(self, taken: str, end: int) -> None:
         """What lies after ``end`` comes with a later pass, also minutes in which a value is only still held."""

@@ -79,10 +79,10 @@ def _raw(window: Window, source: str, columns: str, chosen: str, more: str = "1"
     )
 
 
-def numbers(step: int, window: Window) -> str:
-    """Roll-ups of ``step`` 1 or 60 from the readings themselves."""
+def numbers(step: int, window: Window, *, again: bool) -> str:
+    """Roll-ups of ``step`` 1 or 60 from the readings themselves; ``again``: some stand there (:func:`standing`)."""
     us = step * _MICRO
-    chosen = "text = 0" if step != SECOND else "text = 0 AND fine = 1"
+    chosen = _numbered(step)
     buckets = (
         f"SELECT org, series, from_us, to_us, hold_us, intDiv(t, {us}) AS b, count() AS n,"
         " countIf(isFinite(x)) AS good, minIf(x, isFinite(x)) AS least_x,"
@@ -128,20 +128,23 @@ def numbers(step: int, window: Window) -> str:
         f" if(own, worst, 0) AS w_ FROM ({spread}) ARRAY JOIN range(b, last_b + 1) AS k"
         f" WHERE k >= intDiv(from_us, {us})"
     )
-    gone = (
-        "SELECT r.org, r.series, r.start, 0, 0, 0, nan, nan, 0., 0, nan, 0, nan, 0., 0., 0"
-        f" FROM ({_there(ROLLUPS.name, step, window, chosen)}) AS r"
-    )
-    row = "(n_, good_, l, g, s, ft, f, lt, la, a, h, w_)"
-    picked = ", ".join(f"tupleElement(row, {i})" for i in range(1, 6))
+    row = ("n_", "good_", "l", "g", "s", "ft", "f", "lt", "la", "a", "h", "w_")
+    rows = f"SELECT org, series, at, {', '.join(row)} FROM ({fresh})"
+    if again:
+        gone = (
+            "SELECT r.org, r.series, r.start, 0, 0, 0, nan, nan, 0., 0, nan, 0, nan, 0., 0., 0"
+            f" FROM ({_there(ROLLUPS.name, step, window, chosen)}) AS r"
+        )
+        rows = (
+            f"SELECT org, series, at, {', '.join(f'tupleElement(row, {i}) AS {name}' for i, name in enumerate(row, 1))}"
+            f" FROM (SELECT org, series, at, argMax(({', '.join(row)}), real) AS row"
+            f" FROM (SELECT org, series, at, real, {', '.join(row)} FROM ({fresh}) UNION ALL {gone})"
+            " GROUP BY org, series, at)"
+        )
     return (
-        f"INSERT INTO rollups ({_names(ROLLUPS.columns)}) SELECT org, series, {step}, at, {picked},"
-        " fromUnixTimestamp64Micro(toInt64(tupleElement(row, 6)), 'UTC'), tupleElement(row, 7),"
-        " fromUnixTimestamp64Micro(toInt64(tupleElement(row, 8)), 'UTC'), tupleElement(row, 9),"
-        " tupleElement(row, 10), tupleElement(row, 11), tupleElement(row, 12)"
-        f" FROM (SELECT org, series, at, argMax({row}, real) AS row FROM ("
-        "SELECT org, series, at, real, n_, good_, l, g, s, ft, f, lt, la, a, h, w_"
-        f" FROM ({fresh}) UNION ALL {gone}) GROUP BY org, series, at)"
+        f"INSERT INTO rollups ({_names(ROLLUPS.columns)}) SELECT org, series, {step}, at, n_, good_, l, g, s,"
+        " fromUnixTimestamp64Micro(toInt64(ft), 'UTC'), f, fromUnixTimestamp64Micro(toInt64(lt), 'UTC'), la, a, h, w_"
+        f" FROM ({rows})"
     )
 
 
@@ -159,10 +162,13 @@ def coarser(step: int, window: Window) -> str:
     )
 
 
-def states(window: Window, *, text: bool) -> str:
-    """How long each state lasted in each minute, from texts, or from the codes of series that are states."""
+def states(window: Window, *, text: bool, again: bool) -> str:
+    """How long each state lasted in each minute, from texts, or from the codes of series that are states.
+
+    ``again``: some stand there (:func:`standing_states`).
+    """
     us = MINUTE * _MICRO
-    chosen = "text = 1" if text else "text = 0 AND states = 1"
+    chosen = _stated(text)
     columns = (
         "r.text AS state, r.quality < 2 AS known"
         if text
@@ -184,26 +190,47 @@ def states(window: Window, *, text: bool) -> str:
         f" {_longest('arrayReverseSort(p -> tupleElement(p, 1), groupArray((seconds, state)))')} AS kept"
         f" FROM ({parts}) GROUP BY org, series, k"
     )
-    gone = (
-        "SELECT r.org, r.series, r.start, 0, CAST(([], []), 'Map(String, Float64)')"
-        f" FROM ({_there(DURATIONS.name, MINUTE, window, chosen)}) AS r"
-    )
-    return (
-        f"INSERT INTO durations ({_names(DURATIONS.columns)}) SELECT org, series, {MINUTE}, at, argMax(kept, real)"
-        f" FROM ({fresh} UNION ALL {gone}) GROUP BY org, series, at"
-    )
+    rows = f"SELECT org, series, at, kept FROM ({fresh})"
+    if again:
+        gone = (
+            "SELECT r.org, r.series, r.start, 0, CAST(([], []), 'Map(String, Float64)')"
+            f" FROM ({_there(DURATIONS.name, MINUTE, window, chosen)}) AS r"
+        )
+        rows = (
+            f"SELECT org, series, at, argMax(kept, real) AS kept FROM ({fresh} UNION ALL {gone})"
+            " GROUP BY org, series, at"
+        )
+    return f"INSERT INTO durations ({_names(DURATIONS.columns)}) SELECT org, series, {MINUTE}, at, kept FROM ({rows})"
 
 
 def coarser_states(step: int, window: Window, *, text: bool) -> str:
     """Durations of ``step`` 3600 or 86400 from those one level below."""
     below = STEPS[STEPS.index(step) - 1]
-    chosen = "text = 1" if text else "text = 0 AND states = 1"
+    chosen = _stated(text)
     pairs = "arrayReverseSort(p -> tupleElement(p, 1), arrayZip(mapValues(all_states), mapKeys(all_states)))"
     return (
         f"INSERT INTO durations ({_names(DURATIONS.columns)}) SELECT org, series, {step}, at, {_longest(pairs)} FROM ("
         "SELECT org, series, at, sumMap(states) AS all_states"
         f" FROM ({_below(DURATIONS.name, step, below, window, chosen)}) GROUP BY org, series, at)"
     )
+
+
+def standing(step: int, window: Window) -> str:
+    """How many buckets of :func:`numbers` are there already: most often none, and then nothing is to be replaced."""
+    return f"SELECT count() FROM ({_there(ROLLUPS.name, step, window, _numbered(step))})"
+
+
+def standing_states(window: Window, *, text: bool) -> str:
+    """The same for :func:`states`."""
+    return f"SELECT count() FROM ({_there(DURATIONS.name, MINUTE, window, _stated(text))})"
+
+
+def _numbered(step: int) -> str:
+    return "text = 0 AND fine = 1" if step == SECOND else "text = 0"
+
+
+def _stated(text: bool) -> str:
+    return "text = 1" if text else "text = 0 AND states = 1"
 
 
 def _longest(pairs: str) -> str:
