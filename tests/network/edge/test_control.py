@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from gongfu.kernel import bus, ops
+from gongfu.kernel.errors import Invalid
 from gongfu.kernel.events import EventKind
 from gongfu.kernel.events import decoder as event_decoder
 from gongfu.network.drivers.modbus.simulator import ModbusSimulator, Point
@@ -26,8 +27,9 @@ from gongfu.network.edge.contract import (
     rules_key,
     signed,
 )
-from gongfu.network.edge.control import Controller
+from gongfu.network.edge.control import Controller, require_near
 from gongfu.network.edge.page import Row, View
+from gongfu.network.edge.rules import STALE
 from gongfu.network.gateway.config import DeviceConfig, TagConfig, desired_key
 from tests.network.edge.rig import EDGE, ORG, rigged, until
 from tests.network.nats import running_gateway
@@ -42,7 +44,12 @@ def rules(version: int = 1) -> EdgeRules:
                 number=1,
                 name="cool it",
                 when=[Condition(device=5, tag="temperature", comparison=Comparison.ABOVE, limit=80.0, deadband=5.0)],
-                then=[WriteAction(device=5, tag="valve", value=12.5), EventAction(text="too hot")],
+                then=[
+                    WriteAction(device=5, tag="valve", value=12.5),
+                    WriteAction(device=5, tag="valve", value=12.5, address="holding:2:int16", largest_step=20.0),
+                    WriteAction(device=5, tag="valve", value=99.0, largest_step=20.0),
+                    EventAction(text="too hot"),
+                ],
                 otherwise=[WriteAction(device=5, tag="valve", value=0.0)],
                 pause=0.0,
             )
@@ -51,7 +58,11 @@ def rules(version: int = 1) -> EdgeRules:
 
 
 async def test_a_rule_switches_a_machine_while_the_node_is_away_and_the_node_hears_of_it_later(tmp_path: Path) -> None:
-    points = [Point("temperature", "holding:0:int16", 20), Point("valve", "holding:1:int16", 0)]
+    points = [
+        Point("temperature", "holding:0:int16", 20),
+        Point("valve", "holding:1:int16", 0),
+        Point("wanted", "holding:2:int16", 0),
+    ]
     async with ModbusSimulator("127.0.0.1", 0, points) as plant, rigged(tmp_path) as rig:
         device = DeviceConfig(
             device=5,
@@ -85,7 +96,7 @@ async def test_a_rule_switches_a_machine_while_the_node_is_away_and_the_node_hea
             try:
                 await until(lambda: any(row.time for row in controller.view("node").rows))
                 plant.put("temperature", 85)
-                await until(lambda: plant.value("valve") == 125)
+                await until(lambda: plant.value("valve") == 125 and plant.value("wanted") == 125)
                 plant.put("temperature", 60)
                 await until(lambda: plant.value("valve") == 0)
                 # Rules that the node did not sign change nothing.
@@ -107,10 +118,20 @@ async def test_a_rule_switches_a_machine_while_the_node_is_away_and_the_node_hea
                     return len(told) == 3
 
                 await until(heard)
-                assert told[0] == "cool it: valve = 12.5; too hot"
+                said = "cool it: valve = 12.5; valve = 12.5; valve: Nothing was written: 99 is more than one step of 20"
+                assert told[0].startswith(said)
+                assert told[0].endswith("; too hot")
             finally:
                 working.cancel()
                 await asyncio.wait([working])
+
+
+@pytest.mark.parametrize("known", [None, (0, 5.0, 0), (10_000_000, 5.0, 2), (10_000_000, "5", 0)])
+def test_no_step_is_taken_from_a_value_that_nobody_knows(known: tuple[int, float | str, int] | None) -> None:
+    action = WriteAction(device=5, tag="valve", value=6.0, largest_step=2.0)
+    with pytest.raises(Invalid, match="present value of valve is not known"):
+        require_near(action, known, STALE + 1)
+    require_near(action, (10_000_000, 5.0, 0), 11.0)
 
 
 STATE = EdgeState(edge="hall", time=1, version="1", connected=False, errors=["clock"])

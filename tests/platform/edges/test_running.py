@@ -295,6 +295,9 @@ def test_a_rule_that_only_says_so_is_in_force_at_once_and_signed(li: User, edge:
 
 
 def test_a_rule_that_writes_waits_for_a_second_person(li: User, edge: Edge, press: Device, setpoint: Setpoint) -> None:
+    press.tags.filter(key="speed").update(scale=0.1)
+    setpoint.address, setpoint.largest_step = "holding:9", 100.0
+    setpoint.save()
     rule = written(li, edge, form(edge, press, setpoint=setpoint.pk, value="500", value_after="900"))
     assert rule.state == "proposed"
     assert ruling.renew(edge) is None
@@ -308,7 +311,10 @@ def test_a_rule_that_writes_waits_for_a_second_person(li: User, edge: Edge, pres
     assert made is not None
     assert needs.needs(li) == []
     writes = [one for one in made.rules[0].then if isinstance(one, contract.WriteAction)]
-    assert [(one.device, one.tag, one.value) for one in writes] == [(press.pk, "speed", 500.0)]
+    # In the tag's unit: the edge node makes it raw, once.
+    assert writes == [
+        contract.WriteAction(device=press.pk, tag="speed", value=500.0, address="holding:9", largest_step=100.0)
+    ]
     assert made.rules[0].otherwise
     # a change waits again, and the version before stays in force meanwhile
     rule.refresh_from_db()

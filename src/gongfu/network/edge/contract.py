@@ -284,12 +284,19 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     seconds: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 0.0
 
 
-class WriteAction(msgspec.Struct, frozen=True, kw_only=True, tag="write"):
-    """Write ``value`` to a tag of a device of this edge; a number in the tag's unit, which its scale makes raw."""
+class WriteAction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="write"):
+    """Write ``value`` to a tag of a device of this edge; a number in the tag's unit, which its scale makes raw.
+
+    What an edge node of an older version does not know breaks the signature there: it refuses, and writes nothing else.
+    """
 
     device: Annotated[int, msgspec.Meta(ge=1)]
     tag: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     value: bool | float | Annotated[str, msgspec.Meta(max_length=200)]
+    address: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    """Where to write, when that is not where the tag is read."""
+    largest_step: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """How far ``value`` may lie from the one of that moment; 0: anywhere."""
 
 
 class EventAction(msgspec.Struct, frozen=True, kw_only=True, tag="event"):

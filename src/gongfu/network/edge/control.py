@@ -23,7 +23,7 @@ from gongfu.network.edge import credentials, page
 from gongfu.network.edge.contract import EdgeRules, EdgeState, Rule, WriteAction, genuine, rules_key, state_key
 from gongfu.network.edge.forwarding import Control, control_subject
 from gongfu.network.edge.page import Row, View
-from gongfu.network.edge.rules import Engine, Firing, problems
+from gongfu.network.edge.rules import STALE, Engine, Firing, problems
 from gongfu.network.gateway import asking, tickets
 from gongfu.network.gateway.config import DeviceConfig, DeviceState, TagConfig
 
@@ -266,9 +266,11 @@ class Controller:
         tag = next((one for one in device.config.tags if one.name == action.tag), None) if device else None
         if device is None or tag is None or self._client is None:
             raise Invalid(mark("Device {device} has no tag {tag} at this edge."), device=action.device, tag=action.tag)
+        require_near(action, device.values.get(tag.series), time.time())
         raw = raw_value(action.value, tag)
-        ticket = tickets.issue(self._key.encode(), action.device, tag.address, raw)
-        question = asking.Write(device=action.device, tag=tag, value=raw, ticket=ticket)
+        target = msgspec.structs.replace(tag, address=action.address or tag.address)
+        ticket = tickets.issue(self._key.encode(), action.device, target.address, raw)
+        question = asking.Write(device=action.device, tag=target, value=raw, ticket=ticket)
         answer = await asking.ask(self._client, self._edge, question)
         if isinstance(answer, asking.Failed):
             raise Invalid(mark("Nothing was written: {reason}."), reason=answer.problem.partition("\x1e")[0])
@@ -312,6 +314,23 @@ class Controller:
             rules=len(self._engine) if self._engine else 0,
             problem=self._problem.partition("\x1e")[0],
             fired=self._last,
+        )
+
+
+def require_near(action: WriteAction, known: tuple[int, float | str, int] | None, at: float) -> None:
+    """Raises :class:`Invalid` for a step larger than it may be, or from a value nobody knows at ``at``, seconds."""
+    if not action.largest_step or isinstance(action.value, bool | str):
+        return
+    fresh = known is not None and known[2] != Quality.BAD and abs(at - known[0] / 1e6) <= STALE
+    now = known[1] if known is not None and fresh else None
+    if not isinstance(now, float | int):
+        raise Invalid(mark("Nothing was written: the present value of {tag} is not known."), tag=action.tag)
+    if abs(action.value - now) > action.largest_step * (1 + 1e-9):
+        raise Invalid(
+            mark("Nothing was written: {value} is more than one step of {limit} away from the present {now}."),
+            value=f"{action.value:g}",
+            limit=f"{action.largest_step:g}",
+            now=f"{now:g}",
         )
 
 

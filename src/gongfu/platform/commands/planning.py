@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gongfu.kernel.errors import Conflict
-from gongfu.kernel.i18n import mark
 from gongfu.platform.commands import rules
 from gongfu.platform.commands.models import Setpoint
 from gongfu.platform.commands.rules import Interlock, Value
@@ -14,32 +13,28 @@ from gongfu.platform.commands.rules import Interlock, Value
 
 @dataclass(frozen=True)
 class Plan:
-    """A write that lies within the limits: the raw value, and what must hold in that moment."""
+    """A write that lies within the limits, in the tag's unit, and what must hold in that moment."""
 
     device: int
     tag: str
     address: str
     """Where to write, when that is not where the tag is read."""
     value: Value
+    largest_step: float
+    """How far it may lie from the value of that moment; 0: anywhere."""
     interlocks: Sequence[Interlock]
 
 
 def plan(setpoint: Setpoint, text: str) -> Plan:
-    """How ``text`` would be written; raises :class:`Invalid` for a value outside the limits, :class:`Conflict`."""
+    """How ``text`` would be written; raises :class:`Invalid` for a value outside the limits."""
     tag = setpoint.tag
-    bounds = setpoint.bounds
-    if bounds.largest_step is not None:
-        raise Conflict(
-            mark("{setpoint} may be changed in steps only, which a rule cannot see to."),
-            remedy=mark("Choose another set-point, or one without a largest step."),
-            setpoint=setpoint,
-        )
     value = rules.parse_value(tag.kind, text)
-    rules.check(value, bounds, None)
+    rules.check(value, dataclasses.replace(setpoint.bounds, largest_step=None), None)
     return Plan(
         device=setpoint.device_id,
         tag=tag.key,
         address=setpoint.address if setpoint.address != tag.address else "",
-        value=rules.raw(value, tag.scale, tag.offset),
+        value=value,
+        largest_step=setpoint.largest_step or 0.0,
         interlocks=rules.parse_interlocks(setpoint.interlocks),
     )

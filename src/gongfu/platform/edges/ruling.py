@@ -94,18 +94,18 @@ def wire(rule: EdgeRule, number: int) -> Rule:
     after: list[Action] = []
     if rule.setpoint is not None:
         _require_here(edge, rule.setpoint.device)
-        plan = _plan(rule.setpoint, rule.value)
+        plan = planning.plan(rule.setpoint, rule.value)
         when += [_interlock(plan.device, one) for one in plan.interlocks]
-        then.append(WriteAction(device=plan.device, tag=plan.tag, value=plan.value))
+        then.append(_write(plan))
         if rule.value_after.strip():
-            back = _plan(rule.setpoint, rule.value_after)
+            back = planning.plan(rule.setpoint, rule.value_after)
             if back.interlocks:
                 raise Conflict(
                     mark("{setpoint} has interlocks: whether they hold afterwards, the rule cannot see to."),
                     remedy=mark("Leave the value afterwards empty, and write another rule for the way back."),
                     setpoint=rule.setpoint,
                 )
-            after.append(WriteAction(device=back.device, tag=back.tag, value=back.value))
+            after.append(_write(back))
     elif rule.value.strip() or rule.value_after.strip():
         raise Invalid(mark("A value needs the set-point that it is for."))
     if len(when) > _MOST_CONDITIONS:
@@ -123,15 +123,10 @@ def _require_here(edge: Edge, device: Device) -> None:
         )
 
 
-def _plan(setpoint: Setpoint, text: str) -> Plan:
-    plan = planning.plan(setpoint, text)
-    if plan.address:
-        raise Conflict(
-            mark("{setpoint} is written elsewhere than it is read, which a rule cannot do."),
-            remedy=mark("Add a tag with that address, and a set-point for it."),
-            setpoint=setpoint,
-        )
-    return plan
+def _write(plan: Plan) -> WriteAction:
+    return WriteAction(
+        device=plan.device, tag=plan.tag, value=plan.value, address=plan.address, largest_step=plan.largest_step
+    )
 
 
 def _interlock(device: int, interlock: Interlock) -> Condition:
