@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +15,7 @@ from gongfu.governance.indicators import catalogue, measuring
 from gongfu.governance.indicators.catalogue import Bound, Document, Kind, Target
 from gongfu.kernel.errors import Invalid, NotFound
 
-SEEDS = Path(os.environ.get("SOURCE_DOCUMENTS") or "-")
+SEEDS = Path(__file__).parents[4] / "shared/seeds"
 """Folder of the documents themselves, which are not part of the repository."""
 FILES = {
     "shanghai-2020": "000_*.txt",
