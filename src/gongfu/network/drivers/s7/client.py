@@ -208,9 +208,13 @@ async def controller(host: str, port: int, rack: int, slot: int, timeout: float)
             client.connection.timeout = timeout
         yield Controller(client, name, timeout)
     finally:
+        # The library says good-bye first, and forgets to close when that fails, as after a silence it does.
+        writer = client.connection._writer if client.connection is not None else None
         with suppress(Exception):
             async with asyncio.timeout(1):
                 await client.disconnect()
+        if writer is not None:
+            writer.close()
 
 
 def _text(data: bytes) -> str:
