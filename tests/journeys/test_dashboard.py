@@ -27,8 +27,6 @@ __all__ = ["node", "web", "world"]
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.journey,
-    # Static files come from Django here; the web process has them in front of it.
-    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume"),
 ]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 SHOTS = Path(os.environ["DASHBOARD_SHOTS"]) if "DASHBOARD_SHOTS" in os.environ else None

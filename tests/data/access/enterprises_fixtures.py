@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import mimetypes
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles import finders
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "telemetry"))  # the rig lies beside the tests of the store
 sys.path.insert(0, str(Path(__file__).parent))
@@ -14,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import rig
 from enterprises import SECRET, Served, World, draft, fill
 
+from gongfu.console.static_files import StaticFile
 from gongfu.data.access import exporting, interface, reading, services, words
 from gongfu.data.telemetry import services as telemetry
 from gongfu.kernel.accounts import services as accounts
@@ -66,6 +69,16 @@ def web(world: World) -> Iterator[Served]:
 
     from gongfu.console import asgi
 
-    one = Served(asgi.below("/clickhouse", interface.app(world.node.settings), ASGIHandler()))
+    pages = asgi.with_static(_static(), ASGIHandler())
+    one = Served(asgi.below("/clickhouse", interface.app(world.node.settings), pages))
     yield one
     one.close()
+
+
+def _static() -> dict[str, StaticFile]:
+    """Every static file under its plain name, in front of Django as in the web process."""
+    return {
+        f"/static/{name}": StaticFile(Path(storage.path(name)), None, mimetypes.guess_type(name)[0] or "text/plain")
+        for finder in finders.get_finders()
+        for name, storage in finder.list([])
+    }

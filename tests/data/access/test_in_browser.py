@@ -12,8 +12,6 @@ from enterprises import Served, World
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.journey,
-    # Static files come from Django here; the web process has them in front of it.
-    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume"),
 ]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 SQL = (
