@@ -14,6 +14,7 @@ DOORS = {
     "kernel.pages": {"services", "resource", "menu", "api", "schemas", "urls", "errors", "export", "xlsx"},
     "kernel.supervisor": {"lock", "main", "plan", "ports", "status"},
     "kernel.tasks": {"services", "models", "periodic", "worker"},
+    "kernel.workdays": {"rules"},
     "kernel.workflow": {"services", "steps"},  # the audit log, which services use, names steps
     "network.discovery": {"probes", "ranges", "scanning", "shapes"},
     "network.drivers": {"contract", "pacing", "registry", "surroundings"},
@@ -111,6 +112,8 @@ DOORS = {
     "data.backup": {"services", "periodic", "drill", "keeping", "taking", "wire", "work"},
     "data.dashboards": {"services", "periodic", "demonstration"},
     "data.cluster": {"capacity", "ddl"},
+    "governance.signals": {"names", "rules"},
+    "governance.review": {"services", "desk", "demonstration", "drawing", "scoring"},
     "governance.support": {"services", "versions", "rules", "schemes", "figures", "demonstration"},
     "governance.indicators": {"services", "due", "periodic", "demonstration"},
 }

@@ -1,0 +1,1 @@
+"""Expert review of applications: drawn by lot, without conflicts of interest, blind, explained."""
