@@ -112,6 +112,7 @@ DOORS = {
     "data.dashboards": {"services", "periodic", "demonstration"},
     "data.cluster": {"capacity", "ddl"},
     "governance.support": {"services", "versions", "rules", "schemes", "figures", "demonstration"},
+    "governance.documents": {"services", "model", "drawing", "page"},
     "governance.indicators": {"services", "due", "periodic", "demonstration"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""
