@@ -115,6 +115,7 @@ DOORS = {
     "governance.signals": {"names", "rules"},
     "governance.review": {"services", "desk", "demonstration", "drawing", "scoring"},
     "governance.support": {"services", "versions", "rules", "schemes", "figures", "demonstration"},
+    "governance.documents": {"services", "model", "drawing", "page"},
     "governance.indicators": {"services", "due", "periodic", "demonstration"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""

@@ -422,6 +422,8 @@ def test_the_report_says_how_it_stood_then(plan: Plan, assignment: Assignment, c
         book = load_workbook(io.BytesIO(papers.xlsx(plan, dt.date(2026, month, 1))))
         assert value in [cell.value for line in book.active.iter_rows() for cell in line]
     assert papers.pdf(plan, dt.date(2026, 10, 1)).startswith(b"%PDF-")
+    word = signed_in(head).get(f"/governance/plan/{plan.pk}/report.docx?month=2026-10")
+    assert word.content.startswith(b"PK")
     assert signed_in(head).get(f"/governance/plan/{plan.pk}/report.pdf?month=2027-01").status_code == 422
     assert signed_in(head).get(f"/governance/plan/{plan.pk}/report.doc").status_code == 404
 

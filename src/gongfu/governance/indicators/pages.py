@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from gongfu.governance.documents.services import TYPES
 from gongfu.governance.indicators import (
     catalogue,
     due,
@@ -276,18 +277,19 @@ def adopt_action(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def paper(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
-    """The monthly report as pdf or xlsx; ``month`` is 2026-10, by default the last whole one."""
+    """The monthly report as pdf, docx or xlsx; ``month`` is 2026-10, by default the last whole one."""
     user = accounts.user_of(request)
     plan = services.plan_for(user, pk)
     month = _month(request.GET.get("month", "")) or _last_month(services.today())
     if month > services.today():
         raise Invalid(mark("{day} has not come yet."), day=f"{month:%Y-%m}")
-    if kind == "pdf":
-        response = HttpResponse(papers.pdf(plan, month), content_type="application/pdf")
+    if kind in ("pdf", "docx"):
+        made = papers.pdf(plan, month) if kind == "pdf" else papers.docx(plan, month)
+        response = HttpResponse(made, content_type=TYPES["pdf" if kind == "pdf" else "docx"])
     elif kind == "xlsx":
         response = HttpResponse(papers.xlsx(plan, month), content_type=_XLSX)
     else:
-        raise NotFound(mark("There is no report as {kind}."), remedy=mark("Use pdf or xlsx."), kind=kind[:20])
+        raise NotFound(mark("There is no report as {kind}."), remedy=mark("Use pdf, docx or xlsx."), kind=kind[:20])
     name = f"indicators-{plan.document}-{month:%Y%m}.{kind}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -1,134 +1,81 @@
-"""The monthly report: a PDF on A4 as offices write it, and a workbook with the same figures."""
+"""The monthly report: PDF and DOCX on A4 as offices write it, and a workbook with the same figures."""
 
 from __future__ import annotations
 
 import datetime as dt
-import io
-from functools import cache
-from itertools import pairwise
 from typing import Final
-from xml.sax.saxutils import escape
 
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from reportlab.lib import colors
-from reportlab.lib.enums import TA_CENTER
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import ParagraphStyle
-from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from gongfu.governance.documents.drawing import Area, Dot, Drawing, Line
+from gongfu.governance.documents.model import Block, Cell, Document, Grid, Heading, Items, Marked, Text
+from gongfu.governance.documents.services import as_file
 from gongfu.governance.indicators import rules, services, telling
 from gongfu.governance.indicators.drawing import draw
 from gongfu.governance.indicators.models import Plan
 from gongfu.governance.indicators.rules import Light
 from gongfu.governance.indicators.services import Outlook
-from gongfu.kernel.pages.xlsx import Cell, to_xlsx
+from gongfu.kernel.pages.xlsx import Cell as SheetCell
+from gongfu.kernel.pages.xlsx import to_xlsx
 
-# GB/T 9704—2012 §5.2, §7: A4, 37 mm above and 28 mm left, text 156 × 225 mm; headings in 黑体, text in 仿宋. No font is
-# sent along: of Adobe's CID fonts, which every reader of PDF replaces by its own, only Song exists for Chinese.
-_TOP, _LEFT, _WIDTH, _DEPTH = 37 * mm, 28 * mm, 156 * mm, 225 * mm
-_FACE: Final = "STSong-Light"
+_TREND: Final = (25.0, 8.0)
+"""Millimetres."""
 _COLOURS: Final = {
-    Light.DONE: colors.HexColor("#1a7f5a"),
-    Light.GREEN: colors.HexColor("#1a7f5a"),
-    Light.YELLOW: colors.HexColor("#b07b00"),
-    Light.RED: colors.HexColor("#c4322f"),
-    Light.GREY: colors.HexColor("#777777"),
+    Light.DONE: "#1a7f5a",
+    Light.GREEN: "#1a7f5a",
+    Light.YELLOW: "#b07b00",
+    Light.RED: "#c4322f",
+    Light.GREY: "#777777",
 }
 
 
-class _Trend(Flowable):  # type: ignore[misc]  # reportlab has no types
-    """The trend of one row."""
-
-    def __init__(self, found: Outlook) -> None:
-        super().__init__()
-        self.width, self.height = 25 * mm, 8 * mm
-        goal = float(found.goal.least)
-        self._drawing = draw(found.points, found.forecast, goal, found.begins, found.deadline, self.width, self.height)
-
-    def draw(self) -> None:
-        """Put it where the table says."""
-        found, canvas = self._drawing, self.canv
-        if found is None:
-            return
-        canvas.setStrokeColor(colors.HexColor("#999999"))
-        canvas.setDash(1.5, 1.5)
-        canvas.line(0, self.height - found.goal, self.width, self.height - found.goal)
-        canvas.setDash()
-        if found.band:
-            path = canvas.beginPath()
-            for number, (x, y) in enumerate(_pairs(found.band)):
-                (path.lineTo if number else path.moveTo)(x, self.height - y)
-            path.close()
-            canvas.setFillColor(colors.HexColor("#d6e4f5"))
-            canvas.drawPath(path, stroke=0, fill=1)
-        canvas.setStrokeColor(colors.HexColor("#1f5fa8"))
-        points = _pairs(found.line)
-        for (x1, y1), (x2, y2) in pairwise(points):
-            canvas.line(x1, self.height - y1, x2, self.height - y2)
-        canvas.setFillColor(colors.HexColor("#1f5fa8"))
-        canvas.circle(found.last_x, self.height - found.last_y, 1.2, stroke=0, fill=1)
+def _trend(found: Outlook) -> Drawing | str:
+    """The trend of one row: band and line of the forecast's drawing, the goal dashed."""
+    goal = float(found.goal.least)
+    drawn = draw(found.points, found.forecast, goal, found.begins, found.deadline, _TREND[0], _TREND[1])
+    if drawn is None:
+        return ""
+    width, height = _TREND
+    shapes: list[Line | Area | Dot] = [Line(((0, drawn.goal), (width, drawn.goal)), "#999999", 0.2, dashed=True)]
+    if drawn.band:
+        shapes.append(Area(_pairs(drawn.band), "#d6e4f5"))
+    shapes += [Line(_pairs(drawn.line), "#1f5fa8"), Dot(drawn.last_x, drawn.last_y)]
+    return Drawing(width, height, tuple(shapes))
 
 
-def _pairs(text: str) -> list[tuple[float, float]]:
-    return [(float(x), float(y)) for x, _comma, y in (pair.partition(",") for pair in text.split())]
-
-
-@cache
-def _styles() -> dict[str, ParagraphStyle]:
-    pdfmetrics.registerFont(UnicodeCIDFont(_FACE))
-    text = ParagraphStyle("text", fontName=_FACE, fontSize=12, leading=20, wordWrap="CJK", firstLineIndent=24)
-    return {
-        "title": ParagraphStyle("title", parent=text, fontSize=20, leading=28, alignment=TA_CENTER, firstLineIndent=0),
-        "under": ParagraphStyle("under", parent=text, alignment=TA_CENTER, firstLineIndent=0, spaceAfter=6),
-        "head": ParagraphStyle("head", parent=text, fontSize=14, leading=24, firstLineIndent=0, spaceBefore=6),
-        "text": text,
-        "cell": ParagraphStyle("cell", parent=text, fontSize=8.5, leading=11.5, firstLineIndent=0),
-        "note": ParagraphStyle("note", parent=text, fontSize=9, leading=13, firstLineIndent=0, spaceBefore=6),
-    }
+def _pairs(text: str) -> tuple[tuple[float, float], ...]:
+    return tuple((float(x), float(y)) for x, _comma, y in (pair.partition(",") for pair in text.split()))
 
 
 def pdf(plan: Plan, month: dt.date) -> bytes:
     """The report of ``month`` (its first day) on the figures as they stood at its end."""
+    return as_file(document(plan, month), "pdf").data
+
+
+def docx(plan: Plan, month: dt.date) -> bytes:
+    """The same as a file to go on writing in."""
+    return as_file(document(plan, month), "docx").data
+
+
+def document(plan: Plan, month: dt.date) -> Document:
+    """What the report says."""
     day = min(rules.month_end(month), services.today())
     found = services.outlooks(plan, day)
-    styles = _styles()
-    story: list[Flowable] = [
-        Paragraph(_p(_("Progress of task indicators")), styles["title"]),
-        Paragraph(_p(telling.month(month)), styles["under"]),
-        Paragraph(_p(opening(plan, found, day)), styles["text"]),
-        *_attention(found, styles),
-        Paragraph(_p(_("Figures of the indicators")), styles["head"]),
-        _table(found, styles),
-        Paragraph(_p(footnote(plan)), styles["note"]),
-        Spacer(1, 8 * mm),
-        Paragraph(_p(str(plan.organisation)), ParagraphStyle("sign", parent=styles["text"], alignment=2)),
-        Paragraph(_p(_date(day)), ParagraphStyle("date", parent=styles["text"], alignment=2)),
-    ]
-    buffer = io.BytesIO()
-    title = f"{plan.organisation} {telling.month(month)}"
-    document = SimpleDocTemplate(
-        buffer,
-        pagesize=A4,
-        title=title,
-        author=str(plan.organisation),
-        leftMargin=_LEFT,
-        rightMargin=A4[0] - _LEFT - _WIDTH,
-        topMargin=_TOP,
-        bottomMargin=A4[1] - _TOP - _DEPTH,
-        invariant=1,
+    return Document(
+        _("Progress of task indicators"),
+        (
+            Text(opening(plan, found, day)),
+            *_attention(found),
+            Heading(_("Figures of the indicators")),
+            _table(found),
+            Text(footnote(plan), small=True),
+        ),
+        under=telling.month(month),
+        signature=str(plan.organisation),
+        date=day,
+        language="en" if _english() else "zh",
     )
-    document.build(story, onFirstPage=_number, onLaterPages=_number)
-    return buffer.getvalue()
-
-
-def _number(canvas: Canvas, document: SimpleDocTemplate) -> None:
-    canvas.setFont(_FACE, 11)
-    canvas.drawCentredString(A4[0] / 2, 25 * mm, f"— {document.page} —")
 
 
 def opening(plan: Plan, found: list[Outlook], day: dt.date) -> str:
@@ -160,43 +107,33 @@ def footnote(plan: Plan) -> str:
     return said
 
 
-def _attention(found: list[Outlook], styles: dict[str, ParagraphStyle]) -> list[Flowable]:
+def _attention(found: list[Outlook]) -> list[Block]:
     urgent = [one for one in found if one.judged.light in (Light.RED, Light.YELLOW)]
     if not urgent:
         return []
-    said: list[Flowable] = [Paragraph(_p(_("What needs attention")), styles["head"])]
-    for one in urgent:
-        stop = ": " if _english() else "："
-        said.append(Paragraph(_p(f"{one.indicator}{stop}{telling.reason(one)}"), styles["text"]))
-    return said
-
-
-def _table(found: list[Outlook], styles: dict[str, ParagraphStyle]) -> Table:
-    heads = [_("No."), _("Task indicator"), _("Goal"), _("Now"), _("Trend"), _("Outlook"), _("State"), _("In charge")]
-    cell = styles["cell"]
-    rows: list[list[Flowable]] = [[Paragraph(_p(head), cell) for head in heads]]
-    looks = [
-        ("GRID", (0, 0), (-1, -1), 0.4, colors.black),
-        ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
-        ("LEFTPADDING", (0, 0), (-1, -1), 3),
-        ("RIGHTPADDING", (0, 0), (-1, -1), 3),
+    stop = ": " if _english() else "："
+    return [
+        Heading(_("What needs attention")),
+        Items(tuple(f"{one.indicator}{stop}{telling.reason(one)}" for one in urgent)),
     ]
-    for number, one in enumerate(found, 1):
-        rows.append(
-            [
-                Paragraph(str(one.target.row or number), cell),
-                Paragraph(_p(str(one.indicator)), cell),
-                Paragraph(_p(f"{telling.goal(one.goal, one.target)} ({one.goal.year})"), cell),
-                Paragraph(_p(telling.with_unit(one.value, one.target)), cell),
-                _Trend(one),
-                Paragraph(_p(telling.outlook(one.forecast, one.target)), cell),
-                Paragraph(_p(telling.name_of(one)), cell),
-                Paragraph(_p(departments(one)), cell),
-            ]
+
+
+def _table(found: list[Outlook]) -> Grid:
+    heads = [_("No."), _("Task indicator"), _("Goal"), _("Now"), _("Trend"), _("Outlook"), _("State"), _("In charge")]
+    rows: list[tuple[Cell, ...]] = [
+        (
+            str(one.target.row or number),
+            str(one.indicator),
+            f"{telling.goal(one.goal, one.target)} ({one.goal.year})",
+            telling.with_unit(one.value, one.target),
+            _trend(one),
+            telling.outlook(one.forecast, one.target),
+            Marked(telling.name_of(one), _COLOURS[one.judged.light]),
+            departments(one),
         )
-        looks.append(("LINEBEFORE", (6, number), (6, number), 3, _COLOURS[one.judged.light]))
-    widths = [9, 35, 20, 16, 28, 18, 14, 16]
-    return Table(rows, colWidths=[width * mm for width in widths], style=TableStyle(looks), repeatRows=1)
+        for number, one in enumerate(found, 1)
+    ]
+    return Grid(tuple(heads), tuple(rows), (10, 33, 19, 16, 28, 19, 14, 17))
 
 
 def departments(found: Outlook) -> str:
@@ -210,7 +147,7 @@ def xlsx(plan: Plan, month: dt.date) -> bytes:
     heads = [_("No."), _("Task indicator"), _("Words of the document"), _("Clause"), _("Unit"), _("Year"), _("Goal")]
     heads += [_("Now"), _("Date of the figure"), _("Forecast low"), _("Forecast middle"), _("Forecast high")]
     heads += [_("Probability %"), _("State"), _("Reason"), _("In charge"), _("Source")]
-    rows: list[list[Cell]] = []
+    rows: list[list[SheetCell]] = []
     for number, one in enumerate(services.outlooks(plan, day), 1):
         ahead = one.forecast
         rows.append(
@@ -241,8 +178,3 @@ def _english() -> bool:
 
 def _date(day: dt.date) -> str:
     return day.isoformat() if _english() else f"{day.year}年{day.month}月{day.day}日"
-
-
-def _p(text: str) -> str:
-    """Text in which nothing is markup."""
-    return escape(text)

@@ -1,0 +1,1 @@
+"""Official documents: one model, printed as PDF and as DOCX."""
