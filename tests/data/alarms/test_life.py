@@ -13,10 +13,14 @@ from gongfu.data.alarms import binding, figures, making, services, telling
 from gongfu.data.alarms.models import Alarm, AlarmRule, Delivery, Duty, Outlet, RuleOutbox, Shelf
 from gongfu.data.alarms.roster import Hours
 from gongfu.data.alarms.rules import Transition
+from gongfu.data.computed import binding as computing
+from gongfu.data.computed.models import ComputedTag
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.rules import Role
 from gongfu.kernel.audit.models import AuditEntry
 from gongfu.kernel.errors import Conflict, Forbidden, Invalid
+from gongfu.platform.commands import services as commands
+from gongfu.platform.commands.models import Setpoint
 from gongfu.platform.devices.models import Device, Tag
 from gongfu.platform.devices.services import DeviceDraft, TagDraft, create_device
 from tests.platform.devices.plants import enterprise, person
@@ -269,6 +273,27 @@ def test_a_rule_is_made_in_the_form(device: Device, engineer: User) -> None:
         (device.pk, tags["flow"], [tags["flow"], tags["state"]])
     ]
     assert msgspec.json.decode(msgspec.json.encode(told), type=type(told)) == told
+
+
+def test_an_array_has_no_limit_and_nothing_is_computed_with_it(device: Device, engineer: User) -> None:
+    """Refused by every door at which somebody might try."""
+    Tag.objects.filter(device=device, key="vibration").update(kind=Tag.Kind.ARRAY)
+    wave = Tag.objects.get(device=device, key="vibration")
+    rule = AlarmRule(organisation=device.organisation, device=device, tag="vibration", kind="high", limit=1.0)
+    formula = AlarmRule(
+        organisation=device.organisation, device=device, kind="formula", formula="vibration > 3 and flow > 1"
+    )
+    for one in (rule, formula):
+        with pytest.raises(Invalid, match="an array, which has no limit"):
+            services.prepare(one)
+    computed = ComputedTag(organisation=device.organisation, device=device, key="twice", expression="vibration * 2")
+    with pytest.raises(Invalid, match="nothing is computed"):
+        computing.bound(computed)
+    computed.expression = "{P-1.vibration} * 2"
+    with pytest.raises(Invalid, match="nothing is computed"):
+        computing.bound(computed)
+    with pytest.raises(Invalid, match="not written"):
+        commands.prepare(Setpoint(tag=wave, low=0.0, high=1.0))
 
 
 def test_rules_of_a_model_follow_its_devices(device: Device, engineer: User, owner: Organisation) -> None:

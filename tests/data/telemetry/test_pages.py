@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,6 +50,7 @@ def draft(key: str) -> DeviceDraft:
     tags = [
         TagDraft(key="flow", name="流量", name_en="Flow", unit="m³/h"),
         TagDraft(key="mode", name="方式", kind="text"),
+        TagDraft(key="wave", name="振动波形", name_en="Waveform", kind="array", unit="mm/s"),
     ]
     return DeviceDraft(key=key, name="泵", type="centrifugal-pump", driver="modbus", tags=tags)
 
@@ -162,9 +164,43 @@ def test_the_api_answers_the_same(world: World) -> None:
             "time": "2026-10-21T00:00:00Z",
             "value": 5.0,
             "quality": 1,
+            "length": 0,
         }
     ]
     assert Client().get(f"/api/v1/data/telemetry/last?tag={flow}").status_code == 401
+
+
+def test_a_waveform_is_drawn_on_the_page_of_its_tag_and_answered_by_the_api(world: World) -> None:
+    client, wave = signed_in(world.engineer), world.tag("wave")
+    page = client.get(f"/platform/tags/{wave}/").content.decode()
+    assert "No array has come" in page
+    world.store.command(
+        f"INSERT INTO arrays SELECT {world.pump.organisation_id}, {wave}, now64(6),"
+        " arrayMap(x -> if(x = 1234, 9, sin(x / 20)), range(4000)), 2000, 0, now()"
+    )
+    page = client.get(f"/platform/tags/{wave}/").content.decode()
+    assert "<polyline" in page
+    assert re.search(r"0 … 2 s", page)  # 4,000 elements at 2,000 a second
+    assert "9.0 mm/s" in page
+    part = client.get(f"/data/telemetry/waveform/{wave}").content.decode()
+    assert "<polyline" in part
+    assert "<html" not in part
+    (found,) = client.get(f"/api/v1/data/telemetry/waveforms?tag={wave}&points=200").json()["waveforms"]
+    assert (found["device"], found["key"], found["rate"], found["length"]) == ("PUMP-1", "wave", 2000, 4000)
+    assert (1234, 9.0) in map(tuple, found["points"])
+    assert len(found["points"]) <= 200
+    assert 0.7 < found["rms"] < 0.8
+    both = client.get(f"/api/v1/data/telemetry/history?name=PUMP-1/*&{RANGE}").json()["series"]
+    assert {one["tag"] for one in both} == {world.tag("flow"), world.tag("mode")}
+    refused = client.get(f"/api/v1/data/telemetry/history?tag={wave}&{RANGE}")
+    assert (refused.status_code, "waveforms" in refused.text) == (422, True)
+    assert client.get(f"/api/v1/data/telemetry/waveforms?tag={wave}&limit=0").status_code == 422
+    theirs = world.rivals.tags.get(key="wave").pk
+    for address in (f"/platform/tags/{theirs}/", f"/data/telemetry/waveform/{theirs}"):
+        assert client.get(address).status_code == 404
+    assert client.get(f"/api/v1/data/telemetry/waveforms?tag={theirs}").status_code == 404
+    flow = client.get(f"/platform/tags/{world.tag('flow')}/").content.decode()
+    assert "<live-chart" in flow
 
 
 async def messages(stream: AsyncIterator[bytes]) -> AsyncIterator[dict[str, list[float]]]:

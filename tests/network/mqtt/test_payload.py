@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gongfu.network.drivers.contract import Sample
-from gongfu.network.drivers.payload import Malformed, Mapping
+from gongfu.network.drivers.payload import WAVEFORM, Malformed, Mapping, fields
 from gongfu.network.gateway.config import TagConfig
 
 STORED = 1_795_000_000_000_000
@@ -30,6 +30,23 @@ def test_arrays_and_escaped_names() -> None:
     mapping = Mapping(tags("/axes/1/load", "/a~1b", "/axes/7/load"))
     payload = b'{"axes": [{"load": 1}, {"load": 2.5}], "a/b": true}'
     assert mapping.samples(payload, STORED) == [Sample(1, 2.5, STORED), Sample(2, True, STORED)]
+
+
+def test_a_waveform_comes_with_or_without_its_rate_and_is_offered_as_one_tag() -> None:
+    wave = [TagConfig(series=1, name="vib", address="/vib", kind="array")]
+    assert Mapping(wave).samples(b'{"vib": [1, 2.5, -3]}', STORED) == [Sample(1, [1.0, 2.5, -3.0], STORED)]
+    rated = b'{"vib": {"rate": 25600, "values": [1, 2]}}'
+    assert Mapping(wave).samples(rated, STORED) == [Sample(1, [1.0, 2.0], STORED, rate=25600.0)]
+    for strange in (b'{"vib": {"rate": -1, "values": "x"}}', b'{"vib": {}}', b'{"vib": [1, "x"]}'):
+        assert Mapping(wave).samples(strange, STORED) == [Sample(1, None, STORED)]
+    long, short = list(range(WAVEFORM)), [1, 2]
+    offered = fields(msgspec.json.encode({"vib": {"rate": 1, "values": long}, "axes": short}))
+    assert [(one.address, one.kind) for one in offered] == [
+        ("/vib/rate", "number"),
+        ("/vib/values", "array"),
+        ("/axes/0", "number"),
+        ("/axes/1", "number"),
+    ]
 
 
 def test_a_bare_number_is_the_tag_without_address() -> None:

@@ -79,7 +79,7 @@ async def test_a_folder_shows_variables_with_unit_range_and_access_methods_and_e
         Point(address=f"{SPACE}PRESS.speed", name="speed", kind="number", writable=True, detail="Float"),
         Point(address=f"{SPACE}PRESS.order", name="order", kind="text", writable=True, detail="String"),
         Point(address=f"{SPACE}PRESS.enabled", name="enabled", kind="boolean", writable=True, detail="Boolean"),
-        Point(address=f"{SPACE}PRESS.curve", name="curve", writable=True, detail="Double[]"),
+        Point(address=f"{SPACE}PRESS.curve", name="curve", kind="array", writable=True, detail="Double[]"),
         Point(address=f"{SPACE}PRESS.empty", name="empty", kind="number", detail="Double"),
         Point(
             address=f"method:{SPACE}PRESS/{SPACE}PRESS.Select",

@@ -12,13 +12,16 @@ from typing import TypeVar
 
 import aiomqtt
 import msgspec
+import numpy as np
 import pytest
 from asyncua import Client, ua
 from nats.js.api import KeyValueConfig
 from pymodbus.client import AsyncModbusTcpClient
 
 from gongfu.kernel import ops
+from gongfu.kernel.bus import readings_subject
 from gongfu.kernel.nats_server import mqtt_password
+from gongfu.kernel.readings import Readings, array, encode
 from gongfu.kernel.settings import Settings
 from gongfu.network.drivers.s7.simulator import Point, S7Simulator
 from gongfu.network.drivers.sparkplug.wire import DataType, Metric, Payload, decode_payload, encode_payload
@@ -39,6 +42,7 @@ from gongfu.network.serving.offers import (
     password,
 )
 from gongfu.network.serving.process import serve
+from gongfu.network.serving.registers import Unit
 from tests.network.nats import Bus, Plane, free_ports, plane, running_bus, running_gateway
 
 pytestmark = pytest.mark.node
@@ -164,6 +168,36 @@ async def test_an_s7_press_is_read_by_an_opc_ua_client_typed_with_unit_and_range
         await until(
             lambda: value(settings, made, "PRESS-1.flow"), lambda v: v.Value is not None and v.Value.Value == 20.25
         )
+
+
+async def test_a_waveform_is_an_array_for_opc_ua_clients_and_nothing_for_modbus(server: Bus) -> None:
+    wave = TagConfig(series=30, name="vibration", address="/vib", kind="array", unit="mm/s")
+    config = DeviceConfig(
+        device=3, org=7, org_code="acme", name="MILL-3", driver="mqtt", tags=[wave, *press(1).tags[:1]]
+    )
+    async with plane(server.settings) as node, serving(server.settings):
+        made = await offer(node, writes=True, units={"3": 3})
+        await node.desire(config)
+        values = np.sin(np.arange(2000) / 50)
+        empty = np.array([], np.uint32)
+        batch = Readings(
+            7, 3, 0, empty, empty.astype(np.int64), empty.astype(np.float64), empty.astype(np.uint8), [],
+            [array(30, 1_795_000_000_000_000, values, rate=25_600)],
+        )  # fmt: skip
+
+        async def read() -> ua.DataValue:
+            await node.js.publish(readings_subject(7, 3), encode(batch))
+            return await value(server.settings, made, "MILL-3.vibration")
+
+        found = await until(read, lambda v: v.Value is not None and bool(v.Value.Value))
+        assert np.allclose(found.Value.Value, values)
+        assert found.SourceTimestamp.timestamp() == pytest.approx(1_795_000_000)
+        async with opcua(server.settings, made) as client:
+            variable = client.get_node("ns=2;s=MILL-3.vibration")
+            assert await variable.read_value_rank() == ua.ValueRank.OneDimension
+            with pytest.raises(ua.UaStatusCodeError):
+                await variable.write_value([1.0])
+    assert Unit(config).numbers == [10]
 
 
 async def test_the_same_press_is_read_by_a_modbus_client(server: Bus) -> None:

@@ -11,7 +11,7 @@ from gongfu.kernel.audit.models import AuditEntry
 from gongfu.kernel.errors import Conflict, Forbidden, NotFound
 from gongfu.platform.devices import applying, changes, services, sync, versions
 from gongfu.platform.devices.applying import What, WrongDocument
-from gongfu.platform.devices.document import Change, DeviceDocument, canonical, check, difference, parse
+from gongfu.platform.devices.document import Change, DeviceDocument, TagDocument, canonical, check, difference, parse
 from gongfu.platform.devices.models import Approval, Device, Outbox, Version
 from tests.platform.devices.plants import PRESS, but, enterprise, person, with_tag
 
@@ -196,6 +196,11 @@ def test_who_may_not_edit_may_not_put_and_strangers_find_nothing(li: User, plant
         applying.roll_back(stranger, version)
 
 
+def waveform(**more: object) -> DeviceDocument:
+    tag = TagDocument(key="vibration", name="振动", kind="array", address="/vib", **more)  # type: ignore[arg-type]
+    return but(driver="mqtt", options={}, tags=[tag])
+
+
 @pytest.mark.parametrize(
     ("document", "field", "tag"),
     [
@@ -219,6 +224,11 @@ def test_who_may_not_edit_may_not_put_and_strangers_find_nothing(li: User, plant
         (with_tag(0, deadband=-1.0), "deadband", 0),
         (with_tag(0, interval=0.0), "interval", 0),
         (with_tag(0, address="x" * 256), "address", 0),
+        (with_tag(0, kind="array", low=None, high=None), "kind", 0),  # modbus reads none
+        (waveform(low=-1.0), "low", 0),
+        (waveform(high=1.0), "high", 0),
+        (waveform(deadband=0.5), "deadband", 0),
+        (waveform(interval=5.0), "interval", 0),
     ],
 )
 def test_a_document_that_cannot_be_says_where(document: DeviceDocument, field: str, tag: int | None, li: User) -> None:
@@ -226,6 +236,14 @@ def test_a_document_that_cannot_be_says_where(document: DeviceDocument, field: s
     with pytest.raises(WrongDocument):
         put(li, document)
     assert not Device.objects.exists()
+
+
+def test_a_waveform_is_a_tag_of_a_driver_that_reads_arrays(li: User) -> None:
+    device = put(li, waveform()).device
+    assert device is not None
+    assert (device.tags.get().kind, check(waveform())) == ("array", [])
+    assert "no limits, no dead-band" in check(waveform(deadband=1.0))[0].error.text("en")
+    assert "mqtt" in check(with_tag(0, kind="array", low=None, high=None))[0].error.text("en")
 
 
 def test_a_difference_names_options_tags_and_order() -> None:

@@ -14,12 +14,15 @@ from ninja import Field, Query, Router, Schema
 from gongfu.data.access import files, reading, services
 from gongfu.data.access.reading import Wanted
 from gongfu.data.telemetry import rules
+from gongfu.data.telemetry import services as telemetry
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
 
 router = Router()
 _EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
+MOST_WAVES = 1000
+"""Arrays of one tag in one answer."""
 MOST_POINTS = 500_000
 """Points of all tags of one history; an export has no limit."""
 
@@ -49,6 +52,38 @@ class Whole(Tags):
     format: str = "csv"
 
 
+class Arrays(Tags):
+    """Arrays of a time range, by default the last hour."""
+
+    begin: str = Field("", alias="from")
+    end: str = Field("", alias="to")
+    points: int = 1000
+    limit: int = 1
+
+
+class Wave(Schema):
+    """One array; ``points`` are pairs of place, from 0, and value."""
+
+    tag: int
+    device: str
+    key: str
+    unit: str
+    time: datetime
+    """Of the first element."""
+    rate: float
+    """Elements a second; 0 when they are no samples in time."""
+    quality: int
+    length: int
+    rms: float | None
+    points: list[tuple[int, float | None]]
+
+
+class Waves(Schema):
+    """Arrays, youngest first within each tag."""
+
+    waveforms: list[Wave]
+
+
 class Last(Schema):
     """The newest reading of a tag."""
 
@@ -59,6 +94,8 @@ class Last(Schema):
     time: datetime
     value: float | str | None
     quality: int
+    length: int = 0
+    """Elements of an array, which has no single value; 0 for anything else."""
 
 
 class LastValues(Schema):
@@ -74,7 +111,7 @@ def history(request: HttpRequest, query: Query[Range]) -> HttpResponse:
     ``format`` json, csv, arrow or parquet.
     """
     kind = files.check(query.format, ("json", "csv", "arrow", "parquet"))
-    tags = _tags(request, query)
+    tags = _of_single_values(_tags(request, query))
     start, end = _range(query.begin, query.end)
     rules.check_points(query.points)
     if len(tags) * query.points > MOST_POINTS:
@@ -98,7 +135,7 @@ def history(request: HttpRequest, query: Query[Range]) -> HttpResponse:
 def export(request: HttpRequest, query: Query[Whole]) -> HttpResponseBase:
     """A file of any length, sent page by page: tag by tag in time order, numbers and texts."""
     kind = files.check(query.format)
-    tags = _tags(request, query)
+    tags = _of_single_values(_tags(request, query))
     start, end = _range(query.begin, query.end)
     pages = reading.pages(tags, start, end)
     first = next(pages, None)  # a store that is away is told before anything is sent
@@ -110,26 +147,73 @@ def export(request: HttpRequest, query: Query[Whole]) -> HttpResponseBase:
     return answer
 
 
+@router.get("/telemetry/waveforms", summary="Arrays and waveforms of tags", response=Waves)
+def waveforms(request: HttpRequest, query: Query[Arrays]) -> Waves:
+    """The youngest ``limit`` arrays of each tag in the range, youngest first.
+
+    Each comes as about ``points`` pairs of place and value, the least and greatest of equal parts; an array of no more
+    elements comes whole. Tags that are no arrays are left out.
+    """
+    tags = {tag.series: tag for tag in _tags(request, query) if tag.array}
+    start, end = _range(query.begin, query.end)
+    rules.check_points(query.points)
+    if not 0 < query.limit <= MOST_WAVES or len(tags) * query.limit * query.points > MOST_POINTS:
+        raise Invalid(
+            mark("{count} points are too many for one question."),
+            remedy=mark("Ask for fewer tags, arrays or points."),
+            count=len(tags) * query.limit * query.points,
+        )
+    orgs = sorted({tag.org for tag in tags.values()})
+    found = telemetry.arrays(orgs, list(tags), start, end, query.points, limit=query.limit)
+    return Waves(waveforms=[_wave(tags[one.series], one) for one in found])
+
+
 @router.get("/telemetry/last", summary="Newest reading of tags", response=LastValues)
 def last(request: HttpRequest, query: Query[Tags]) -> LastValues:
     """Only tags the caller may see."""
     tags = {tag.series: tag for tag in _tags(request, query)}
     found = reading.last_values(tags.values())
-    return LastValues(
-        values=[_last(tags[one.series], one.time, one.point.value, one.quality) for one in found.values()]
-    )
+    return LastValues(values=[_last(tags[one.series], one) for one in found.values()])
 
 
-def _last(tag: Wanted, time: int, value: float | str | None, quality: int) -> Last:
+def _last(tag: Wanted, one: telemetry.LastValue) -> Last:
     return Last(
         tag=tag.series,
         device=tag.device,
         key=tag.tag,
         unit=tag.unit,
-        time=datetime.fromtimestamp(time / 1e6, UTC),
-        value=value,
-        quality=quality,
+        time=datetime.fromtimestamp(one.time / 1e6, UTC),
+        value=one.point.value,
+        quality=one.quality,
+        length=one.length,
     )
+
+
+def _wave(tag: Wanted, one: telemetry.Waveform) -> Wave:
+    return Wave(
+        tag=tag.series,
+        device=tag.device,
+        key=tag.tag,
+        unit=tag.unit,
+        time=datetime.fromtimestamp(one.time / 1e6, UTC),
+        rate=one.rate,
+        quality=one.quality,
+        length=one.length,
+        rms=one.mean,
+        points=one.points,
+    )
+
+
+def _of_single_values(tags: list[Wanted]) -> list[Wanted]:
+    """Without arrays; raises :class:`Invalid` when nothing else was asked for."""
+    found = [tag for tag in tags if not tag.array]
+    if tags and not found:
+        raise Invalid(
+            mark("{tag} is an array, which has no history of single values."),
+            remedy=mark("Ask for /telemetry/waveforms."),
+            tag=f"{tags[0].device}/{tags[0].tag}",
+        )
+    return found
 
 
 async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

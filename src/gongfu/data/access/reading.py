@@ -62,6 +62,7 @@ class Wanted:
     name: str
     unit: str
     text: bool
+    array: bool = False
 
 
 @dataclass(frozen=True)

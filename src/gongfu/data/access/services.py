@@ -126,7 +126,8 @@ def described(tag: Tag) -> Wanted:
         tag=tag.key,
         name=(tag.name_en if english else "") or tag.name,
         unit=tag.unit,
-        text=tag.kind == "text",
+        text=tag.kind == Tag.Kind.TEXT,
+        array=tag.kind == Tag.Kind.ARRAY,
     )
 
 

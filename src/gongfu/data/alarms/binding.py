@@ -11,6 +11,8 @@ from gongfu.data.alarms.formula import compile_formula
 from gongfu.data.alarms.models import AlarmRule, RuleOutbox
 from gongfu.data.alarms.rules import Binding, Direction, Kind, RuleConfig
 from gongfu.kernel.errors import Invalid
+from gongfu.kernel.i18n import mark
+from gongfu.network.models import library
 from gongfu.platform.devices.models import Device, Outbox, Tag
 
 _SETTABLE = (
@@ -64,11 +66,11 @@ def bound(rule: AlarmRule, devices: Iterable[Device] | None = None) -> RuleConfi
     made = configuration(rule)
     names = compile_formula(rule.formula).names if made.kind == Kind.FORMULA else ()
     chosen = devices_of(rule) if devices is None else list(devices)
-    keys = {rule.tag, rule.other, rule.gate_tag, *names} - {""}
+    keys = _named(rule)
     series: dict[tuple[int, str], int] = {}
     for begin in range(0, len(chosen), 500):
         part = [device.pk for device in chosen[begin : begin + 500]]
-        tags = Tag.objects.filter(device__in=part, key__in=keys).order_by()
+        tags = Tag.objects.filter(device__in=part, key__in=keys).exclude(kind=Tag.Kind.ARRAY).order_by()
         series |= {(device, key): pk for device, key, pk in tags.values_list("device", "key", "pk")}
     bindings = [one for device in chosen if (one := _binding(rule, device.pk, names, series)) is not None]
     return RuleConfig(
@@ -118,3 +120,19 @@ def forget(rows: Iterable[int]) -> None:
 def check_rule(rule: AlarmRule) -> None:
     """Raise :class:`Invalid` unless the rule can be evaluated."""
     configuration(rule)
+    if rule.device_id:
+        arrays = set(Tag.objects.filter(device=rule.device_id, kind=Tag.Kind.ARRAY).values_list("key", flat=True))
+    else:
+        model = next((one for one in library.types() if one.id == rule.type), None)
+        arrays = {tag.key for tag in model.tags if tag.kind == "array"} if model else set()
+    if arrays and (named := sorted(arrays & _named(rule))):
+        raise Invalid(
+            mark("{tag} is an array, which has no limit."),
+            remedy=mark("Choose a number: one figure of the waveform, where the device tells it as a tag of its own."),
+            tag=named[0],
+        )
+
+
+def _named(rule: AlarmRule) -> set[str]:
+    names = compile_formula(rule.formula).names if rule.kind == Kind.FORMULA else ()
+    return {rule.tag, rule.other, rule.gate_tag, *names} - {""}

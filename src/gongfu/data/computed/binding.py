@@ -67,7 +67,17 @@ def _own(computed: ComputedTag, written: Written) -> dict[str, Input]:
     """Tags of the device itself that the expression names."""
     keys = written.words - _WORDS
     tags = Tag.objects.filter(device=computed.device_id, key__in=keys).exclude(key=computed.key)
+    if array := tags.filter(kind=Tag.Kind.ARRAY).first():
+        raise _an_array(array)
     return {key: Input((pk,), Kind(kind)) for pk, key, kind in tags.values_list("pk", "key", "kind")}
+
+
+def _an_array(tag: Tag) -> Invalid:
+    return Invalid(
+        mark("{tag} is an array, with which nothing is computed."),
+        remedy=mark("Name a number, text or state."),
+        tag=tag,
+    )
 
 
 def _input(computed: ComputedTag, reference: One | Group) -> Input:
@@ -81,8 +91,10 @@ def _input(computed: ComputedTag, reference: One | Group) -> Input:
                 key=reference.key[:64],
                 device=reference.device[:64],
             )
+        if found[0][1] == Tag.Kind.ARRAY:
+            raise _an_array(owned.get(pk=found[0][0]))
         return Input((found[0][0],), Kind(found[0][1]))
-    owned = owned.exclude(kind=Tag.Kind.TEXT).exclude(address__startswith=COMPUTED)
+    owned = owned.filter(kind__in=Tag.NUMERIC).exclude(address__startswith=COMPUTED)
     if reference.place:
         at = owned.filter(device__place__path=reference.place)
         owned = at | owned.filter(device__place__path__startswith=f"{reference.place} / ")

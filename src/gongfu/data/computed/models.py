@@ -13,6 +13,9 @@ from gongfu.data.computed.language import LONGEST
 from gongfu.kernel.accounts.models import OwnedModel
 from gongfu.platform.devices.models import Device, Tag
 
+KINDS = [(kind.value, kind.label) for kind in Tag.Kind if kind is not Tag.Kind.ARRAY]
+"""What an expression can give."""
+
 
 class ComputedTag(OwnedModel):
     """An expression whose values are stored as a tag of a device. The tag is named by its key."""
@@ -31,7 +34,7 @@ class ComputedTag(OwnedModel):
     )
     name = models.CharField(_("Name"), max_length=80)
     name_en = models.CharField(_("English name"), max_length=80, blank=True)
-    kind = models.CharField(_("Kind"), max_length=8, choices=Tag.Kind.choices, default=Tag.Kind.NUMBER)
+    kind = models.CharField(_("Kind"), max_length=8, choices=KINDS, default=Tag.Kind.NUMBER)
     unit = models.CharField(_("Unit"), max_length=20, blank=True)
     decimals = models.PositiveSmallIntegerField(_("Decimals"), default=2, validators=[MaxValueValidator(9)])
     expression = models.TextField(

@@ -18,6 +18,7 @@ from gongfu.data.dashboards.sources import Chosen, Reader
 from gongfu.data.telemetry import services as telemetry
 from gongfu.data.telemetry.services import LastValue, Point
 from gongfu.kernel.settings import settings
+from gongfu.platform.devices.models import Tag
 
 MOST_BARS: Final = 12
 MOST_DAYS: Final = 31
@@ -30,7 +31,9 @@ def answer(reader: Reader, widget: Widget, start: dt.datetime, end: dt.datetime,
     most = MOST_SERIES if widget.kind is Kind.TREND else MOST_SOURCES[widget.kind]
     found = sources.tags_of(reader, widget, chosen, most)
     if widget.kind in _NUMBERED:
-        found = [(source, tag) for source, tag in found if tag.kind != "text"]
+        found = [(source, tag) for source, tag in found if tag.kind in Tag.NUMERIC]
+    elif widget.kind is Kind.STATES:
+        found = [(source, tag) for source, tag in found if tag.kind != Tag.Kind.ARRAY]
     tags = sources.described(reader, found)
     named = sum(1 for one in widget.sources if one.tag)
     empty = Answer(

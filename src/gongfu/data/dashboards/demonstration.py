@@ -25,7 +25,7 @@ def seed(organisation: Organisation) -> None:
 
 
 def _tags(organisation: Organisation, **wanted: object) -> list[Tag]:
-    found = Tag.objects.filter(organisation=organisation, **wanted).exclude(kind=Tag.Kind.TEXT)
+    found = Tag.objects.filter(organisation=organisation, **wanted).filter(kind__in=Tag.NUMERIC)
     return list(found.select_related("device").order_by("device__key", "position", "pk"))
 
 

@@ -26,7 +26,7 @@ _MOST_TRENDS: Final = 4
 
 def of_device(device: Device) -> Document:
     """State timeline, big numbers, trends, shares of states and alarms, as far as the device has tags for them."""
-    tags = [tag for tag in device.tags.all() if tag.kind != Tag.Kind.TEXT]
+    tags = [tag for tag in device.tags.all() if tag.kind in Tag.NUMERIC]
     states = [tag for tag in tags if tag.role == "state"]
     figures = [tag for tag in tags if tag.role in _FIGURES][:4]
     measured = [

@@ -140,7 +140,9 @@ def first(tags: Iterable[Tag], role: str) -> Tag | None:
 
 
 def _of_role(tags: Iterable[Tag], role: str) -> list[Tag]:
-    return sorted((tag for tag in tags if tag.role == role), key=lambda tag: not tag.primary)
+    return sorted(
+        (tag for tag in tags if tag.role == role and tag.kind != Tag.Kind.ARRAY), key=lambda tag: not tag.primary
+    )
 
 
 def _is_reject(tag: Tag) -> bool:

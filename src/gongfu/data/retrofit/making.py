@@ -75,7 +75,7 @@ def preview(device: Device, wish: Wish, now: dt.datetime | None = None) -> Previ
     tags = {tag.key: tag for tag in device.tags.all()}
     chosen: dict[str, Tag] = {}
     for role, key in wish.inputs.items():
-        if key and (key not in tags or tags[key].kind == Tag.Kind.TEXT or recipes.is_derived(tags[key].address)):
+        if key and (key not in tags or tags[key].kind not in Tag.NUMERIC or recipes.is_derived(tags[key].address)):
             raise Invalid(
                 mark("{key} is no tag that is read as a number."), remedy=mark("Choose another."), key=key[:64]
             )
@@ -214,4 +214,4 @@ def _free(key: str, taken: set[str]) -> str:
 
 def inputs_of(device: Device) -> Sequence[Tag]:
     """Tags that a recipe may read."""
-    return [tag for tag in device.tags.all() if tag.kind != Tag.Kind.TEXT and not recipes.is_derived(tag.address)]
+    return [tag for tag in device.tags.all() if tag.kind in Tag.NUMERIC and not recipes.is_derived(tag.address)]

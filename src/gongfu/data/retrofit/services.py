@@ -126,7 +126,7 @@ def _situation(machine: Machine, level: Level, tags: dict[int, list[Tag]]) -> Si
     clamp = next(
         (tag for tag in read if tag.kind == "number" and (tag.role == "power" or tag.unit in _CLAMP_UNITS)), None
     )
-    pulse = next((tag for tag in read if tag.kind != "text" and _counts(tag)), None)
+    pulse = next((tag for tag in read if tag.kind in Tag.NUMERIC and _counts(tag)), None)
     writes = device is not None and device.driver in drivers.names()
     return Situation(
         level=level,

@@ -18,11 +18,12 @@ import pyarrow.parquet
 from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
-from gongfu.data.telemetry import desk, rules, services
+from gongfu.data.telemetry import desk, rules, services, tabs
 from gongfu.data.telemetry import live as streams
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
@@ -129,6 +130,17 @@ def answer_export(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(write(_named(table, asked.tags)), content_type=content_type)
     name = f"{asked.tags[0].device_key}-{asked.start:%Y%m%dT%H%M%S}-{asked.end:%Y%m%dT%H%M%S}.{kind}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@require_GET
+def waveform(request: HttpRequest, pk: int) -> HttpResponse:
+    """The drawing of the newest array of a tag, which its page fetches again and again."""
+    tag = DeviceTag.objects.visible_to(accounts.user_of(request)).filter(pk=pk, kind=DeviceTag.Kind.ARRAY).first()
+    if tag is None:
+        raise NotFound(mark("There is no tag {tag}."), tag=pk)
+    response = render(request, "telemetry/_waveform.html", dict(tabs.newest_array(tag)))
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 
@@ -320,6 +332,7 @@ urlpatterns = [
     path("data/telemetry/history", as_json(answer_history), name="telemetry-history"),
     path("data/telemetry/export", as_json(answer_export), name="telemetry-export"),
     path("data/telemetry/live", live, name="telemetry-live"),
+    path("data/telemetry/waveform/<int:pk>", waveform, name="telemetry-waveform"),
     *desk.urlpatterns,
 ]
 RESOURCES = desk.RESOURCES

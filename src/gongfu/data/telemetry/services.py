@@ -104,6 +104,8 @@ class Waveform(msgspec.Struct, frozen=True):
     quality: int
     length: int
     points: list[tuple[int, float | None]]
+    mean: float | None = None
+    """Root mean square of all elements; None when one is no number."""
 
 
 def arrays(
@@ -136,7 +138,8 @@ def arrays(
             (place, float(values[place]) if np.isfinite(values[place]) else None)
             for place in charting.thinned(values, points).tolist()
         ]
-        found.append(Waveform(row["series"], row["t"], row["rate"], row["q"], len(values), drawn))
+        mean = charting.root_mean_square(values)
+        found.append(Waveform(row["series"], row["t"], row["rate"], row["q"], len(values), drawn, mean))
     return found
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from gongfu.data.telemetry import services
+from gongfu.data.telemetry import drawing, services
 from gongfu.data.telemetry.services import LastValue
 from gongfu.data.telemetry.texts import event_sentence
 from gongfu.kernel.errors import GongfuError, unpacked
@@ -20,6 +20,7 @@ from gongfu.network.models import library
 from gongfu.network.models.types import DeviceType, Limits
 from gongfu.platform.devices.services import Device, Tag
 
+WAVEFORM_POINTS = 2000
 MAX_EVENTS = 200
 EVENT_DAYS = 30
 
@@ -128,10 +129,48 @@ def _events(_request: HttpRequest, device: Device) -> Mapping[str, object]:
     return {"events": rows, "problem": "", "days": EVENT_DAYS}
 
 
-TABS: dict[type[Device], Sequence[Tab[Device]]] = {
+def _tag(_request: HttpRequest, tag: Tag) -> Mapping[str, object]:
+    """The values of one tag: a curve, or the newest array."""
+    if tag.kind == Tag.Kind.ARRAY:
+        return newest_array(tag)
+    lines, problem = _lines(tag.device)
+    return {"line": next(line for line in lines if line.tag.pk == tag.pk), "problem": problem}
+
+
+def newest_array(tag: Tag) -> Mapping[str, object]:
+    """What the drawing of the newest array of ``tag`` needs."""
+    now = timezone.now()
+    start, end = now - dt.timedelta(days=EVENT_DAYS), now + dt.timedelta(minutes=5)
+    found: list[services.Waveform] = []
+    problem = ""
+    try:
+        found = services.arrays([tag.organisation_id], [tag.pk], start, end, WAVEFORM_POINTS, limit=1)
+    except GongfuError as error:
+        problem = error.text(get_language())
+    wave = found[0] if found else None
+    if wave is None:
+        return {"object": tag, "wave": None, "problem": problem}
+    drawn = drawing.draw(wave.points, wave.length)
+    return {
+        "object": tag,
+        "wave": wave,
+        "problem": "",
+        "moment": dt.datetime.fromtimestamp(wave.time / 1e6, dt.UTC),
+        "drawing": drawn,
+        "width": drawing.WIDTH,
+        "height": drawing.HEIGHT,
+        "seconds": f"{(wave.length - 1) / wave.rate:.4g}" if wave.rate else "",
+        "last_place": wave.length - 1,
+        "mean": None if wave.mean is None else f"{wave.mean:.{tag.decimals}f}",
+        "quality": (_("Good"), _("Uncertain"), _("Bad"))[min(wave.quality, 2)],
+    }
+
+
+TABS: dict[type[Device] | type[Tag], Sequence[Tab[Device]] | Sequence[Tab[Tag]]] = {
+    Tag: (Tab("values", _("Readings"), "telemetry/tag_tab.html", _tag, position=10),),
     Device: (
         Tab("live", _("Live values"), "telemetry/live_tab.html", _live, position=10),
         Tab("history", _("Trend"), "telemetry/history_tab.html", _history, position=20),
         Tab("events", _("Events"), "telemetry/events_tab.html", _events, position=30),
-    )
+    ),
 }

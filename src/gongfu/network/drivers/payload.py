@@ -38,6 +38,10 @@ BATCH_LIMIT = 100_000
 """Elements of one array."""
 FIELD_LIMIT = 1000
 DEPTH_LIMIT = 16
+WAVEFORM = 16
+"""So many numbers in a row are offered as one array."""
+_FASTEST = 1e12
+"""Elements a second beyond which a rate is a mistake."""
 """How many fields of a message are told, and how deep they may lie."""
 _TOPICS = 1000
 _NAMING = ("name", "n", "key", "tag", "id", "code")
@@ -191,22 +195,32 @@ class Mapping:
             found = find(document, tag.steps)
             if isinstance(found, Missing):
                 continue
+            rate = _rate(found) if isinstance(found, dict) else 0.0
             value = _value(tag, found)
             if not tag.time:
-                into.append(Sample(tag.series, value, time))
+                into.append(Sample(tag.series, value, time, rate=rate))
                 continue
             try:
-                into.append(Sample(tag.series, value, self._read_time(find(document, tag.time))))
+                into.append(Sample(tag.series, value, self._read_time(find(document, tag.time)), rate=rate))
             except Malformed:
-                into.append(Sample(tag.series, value, time, Quality.UNCERTAIN))
+                into.append(Sample(tag.series, value, time, Quality.UNCERTAIN, rate))
 
 
 def _value(tag: _Tag, found: Json) -> Scalar | list[float] | None:
     if tag.selector is not None:
         return tag.selector.value(found)
+    if isinstance(found, dict):
+        found = found.get("values")
+        return numbers(found) if isinstance(found, list) else None
     if isinstance(found, list):
         return numbers(found)  # for a tag of the kind array; any other takes it as no value
     return found if isinstance(found, float | int | str | bool) else None
+
+
+def _rate(found: dict[str, Json]) -> float:
+    """Elements a second of ``{"rate": 25600, "values": […]}``."""
+    rate = found.get("rate")
+    return float(rate) if isinstance(rate, int | float) and 0 < rate < _FASTEST else 0.0
 
 
 def _unread(problem: Malformed) -> Reading:
@@ -241,6 +255,10 @@ def _collect(here: Json, address: str, into: list[Point], depth: int) -> None:
             _collect(value, f"{address}/{escaped(name)}", into, depth + 1)
     elif isinstance(here, list):
         by = _naming(here)
+        if len(here) >= WAVEFORM and numbers(here) is not None:
+            name = address.rpartition("/")[2]
+            into.append(Point(address=address, name=name, kind="array", detail=f"[{len(here)}] {here[:4]!s:.80}"))
+            return
         for number, value in enumerate(here):
             if by and isinstance(value, dict):
                 others = {key: inner for key, inner in value.items() if key != by}

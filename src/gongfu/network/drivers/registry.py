@@ -145,6 +145,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     capabilities: list[Capability]
     quality: QualityLevel
     kind: Kind = Kind.POLLED
+    arrays: bool = False
+    """Whether it reads arrays for tags of that kind."""
     options: dict[str, Option] = {}
     discovery: Discovery | None = None
 

@@ -67,7 +67,11 @@ class Deriver:
 
     def __init__(self, tags: Iterable[TagConfig]) -> None:
         tags = list(tags)
-        series = {tag.name: tag.series for tag in tags if not recipes.is_derived(tag.address) and tag.kind != "text"}
+        series = {
+            tag.name: tag.series
+            for tag in tags
+            if not recipes.is_derived(tag.address) and tag.kind not in ("text", "array")
+        }
         running: dict[Recipe, _Running] = {}
         self.findings: list[Finding] = []
         for tag in tags:

@@ -44,6 +44,8 @@ def device_type(space: Space, found: TypeModel, version: str = "0.1.0") -> Devic
 
 def _tag(space: Space, path: str, key: str, member: Member) -> TagType:
     kind = _kind(space, member.node.data_type)
+    if kind == "number" and member.node.value_rank == 1:
+        kind = "array"
     unit = canonical(member.unit.display) if member.unit else ""
     low, high = member.low, member.high
     if kind != "number" or (low is not None and high is not None and low >= high):
@@ -52,7 +54,7 @@ def _tag(space: Space, path: str, key: str, member: Member) -> TagType:
         key=key,
         name=_text(member),
         kind=kind,
-        unit=unit if unit in UNITS and kind == "number" else "",
+        unit=unit if unit in UNITS and kind in ("number", "array") else "",
         low=low,
         high=high,
         decimals=2 if kind == "number" else 0,

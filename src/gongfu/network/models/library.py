@@ -134,6 +134,8 @@ def _tag_problems(tag: TagType) -> Iterator[str]:
         yield f"tag {tag.key}: decimals {tag.decimals} is not 0 to 9"
     if tag.writable and tag.kind == "number" and (tag.low is None or tag.high is None):
         yield f"tag {tag.key}: what may be written needs low and high"
+    if tag.kind == "array" and (tag.writable or tag.role or any(step is not None for step in steps)):
+        yield f"tag {tag.key}: an array has no limits and no role, and is not written"
 
 
 def _range_problems(what: str, thing: TagType | Argument) -> Iterator[str]:

@@ -148,7 +148,7 @@ def match(tags: Sequence[TagFacts], model: DeviceType) -> list[Pair]:
 
 
 def _pair(tag: TagFacts, of_type: TagType) -> Pair | None:
-    if (tag.kind == "text") != (of_type.kind == "text"):
+    if any((tag.kind == kind) != (of_type.kind == kind) for kind in ("text", "array")):
         return None
     likeness, reasons = _likeness(tag, of_type)
     if likeness < 0.3:

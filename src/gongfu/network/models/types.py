@@ -14,7 +14,7 @@ import msgspec
 from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
 
-Kind = Literal["number", "boolean", "text"]
+Kind = Literal["number", "boolean", "text", "array"]
 Role = Literal["", "state", "count", "power", "energy", "runtime", "fuel", "position", "condition", "program"]
 Category = Literal["off", "idle", "setup", "running", "fault"]
 Severity = Literal["info", "warning", "critical"]
@@ -144,7 +144,7 @@ class Argument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     key: str
     name: Text
-    kind: Kind = "number"
+    kind: Literal["number", "boolean", "text"] = "number"
     unit: str = ""
     low: float | None = None
     high: float | None = None

@@ -42,8 +42,18 @@ _STATUS = {
     Quality.UNCERTAIN: ua.StatusCodes.UncertainLastUsableValue,
     Quality.BAD: ua.StatusCodes.BadNoCommunication,
 }
-_TYPES = {"number": ua.VariantType.Double, "boolean": ua.VariantType.Boolean, "text": ua.VariantType.String}
-_DATA_TYPES = {"number": ua.ObjectIds.Double, "boolean": ua.ObjectIds.Boolean, "text": ua.ObjectIds.String}
+_TYPES = {
+    "number": ua.VariantType.Double,
+    "boolean": ua.VariantType.Boolean,
+    "text": ua.VariantType.String,
+    "array": ua.VariantType.Double,
+}
+_DATA_TYPES = {
+    "number": ua.ObjectIds.Double,
+    "boolean": ua.ObjectIds.Boolean,
+    "text": ua.ObjectIds.String,
+    "array": ua.ObjectIds.Double,
+}
 _SECURE = [
     ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
     ua.SecurityPolicyType.Aes128Sha256RsaOaep_SignAndEncrypt,
@@ -160,7 +170,7 @@ class OpcuaOutlet:
             node = await _variable(there, node_id, tag)
             empty = ua.DataValue(StatusCode=ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData))
             await self._server.write_attribute_value(node_id, empty)
-            if self._offer.writes:
+            if self._offer.writes and tag.kind != "array":
                 await node.set_writable()
             self._nodes[tag.series] = (node_id, tag)
             self._nodes_by_id[node_id] = Place(config.device, tag, _TYPES[tag.kind])
@@ -200,12 +210,15 @@ class OpcuaOutlet:
 
 
 async def _variable(parent: Node, node_id: ua.NodeId, tag: TagConfig) -> Node:
+    start: str | int | list[float] | None = {"text": None, "array": []}.get(tag.kind, 0)
     node = await parent.add_variable(
         node_id,
         ua.QualifiedName(tag.name, 2),
-        ua.Variant(None, _TYPES[tag.kind]) if tag.kind == "text" else ua.Variant(0, _TYPES[tag.kind]),
+        ua.Variant(start, _TYPES[tag.kind], is_array=tag.kind == "array"),
         datatype=ua.NodeId(_DATA_TYPES[tag.kind]),
     )
+    if tag.kind == "array":
+        await node.write_value_rank(ua.ValueRank.OneDimension)
     name = node_id.Identifier
     if tag.unit:
         unit = ua.EUInformation(DisplayName=ua.LocalizedText(tag.unit), Description=ua.LocalizedText(tag.unit))
@@ -217,8 +230,8 @@ async def _variable(parent: Node, node_id: ua.NodeId, tag: TagConfig) -> Node:
 
 
 def _data_value(tag: TagConfig, newest: Newest) -> ua.DataValue:
-    value: float | bool | str | None = newest.value
-    if newest.quality is Quality.BAD or (tag.kind != "text" and value != value):
+    value: float | bool | str | list[float] | None = newest.value
+    if newest.quality is Quality.BAD or isinstance(value, list) != (tag.kind == "array") or value != value:
         value = None
     elif tag.kind == "boolean":
         value = bool(value)

@@ -212,5 +212,10 @@ class Plane:
             if before is None or text.time >= before.time:
                 values[text.series] = Newest(text.text, text.time, Quality(text.quality))
                 found.append(text.series)
+        for one in batch.arrays:
+            before = values.get(one.series)
+            if before is None or one.time >= before.time:
+                values[one.series] = Newest(one.values.tolist(), one.time, Quality(one.quality))
+                found.append(one.series)
         if found:
             self._came(batch.org, batch.device, found)

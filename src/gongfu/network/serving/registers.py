@@ -37,8 +37,8 @@ class Unit:
         """Take a new value."""
         place = self._place.get(series)
         if place is not None:
-            good = newest.quality is not Quality.BAD and isinstance(newest.value, (int, float))
-            self._registers[2 * place : 2 * place + 2] = _words(float(newest.value)) if good else _NAN
+            value = newest.value if newest.quality is not Quality.BAD else math.nan
+            self._registers[2 * place : 2 * place + 2] = _words(value) if isinstance(value, (int, float)) else _NAN
             return
         place = self._bit.get(series)
         if place is not None and newest.quality is not Quality.BAD:

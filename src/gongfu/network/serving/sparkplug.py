@@ -15,7 +15,7 @@ from gongfu.kernel.readings import Quality
 from gongfu.kernel.settings import Settings
 from gongfu.network.drivers.sparkplug.speaking import Cell, EdgeNode
 from gongfu.network.drivers.sparkplug.wire import DataType
-from gongfu.network.gateway.config import DeviceConfig
+from gongfu.network.gateway.config import DeviceConfig, TagConfig
 from gongfu.network.serving.offers import NotWritten, Offer, Wish
 from gongfu.network.serving.plane import Estate, Plane
 from gongfu.network.serving.stored import Newest
@@ -79,7 +79,7 @@ class SparkplugOutlet:
         node = EdgeNode(
             self._offer.org_code,
             f"gongfu-{self._settings.node}",
-            {name: [(tag.name, _TYPES[tag.kind]) for tag in config.tags] for name, config in devices.items()},
+            {name: [(tag.name, _TYPES[tag.kind]) for tag in _served(config)] for name, config in devices.items()},
             self._births,
         )
         self._births += 1
@@ -117,9 +117,9 @@ class SparkplugOutlet:
                 await self._report(node, client, config)
 
     async def _report(self, node: EdgeNode, client: Client, config: DeviceConfig) -> None:
-        newest = {tag.name: self._estate.values.get(tag.series) for tag in config.tags}
+        newest = {tag.name: self._estate.values.get(tag.series) for tag in _served(config)}
         at = max((one.time for one in newest.values() if one is not None and not one.stored), default=0)
-        values = {tag.name: _cell(tag.kind, newest[tag.name]) for tag in config.tags}
+        values = {tag.name: _cell(tag.kind, newest[tag.name]) for tag in _served(config)}
         if at:  # born with its first value of now: one from the store would say that the device lives
             await node.report(client, config.name, at // 1000, values)
 
@@ -136,10 +136,17 @@ class SparkplugOutlet:
             log.warning("a command was not carried out", device=device, reason=str(error))
 
 
+def _served(config: DeviceConfig) -> list[TagConfig]:
+    """What is reported: arrays have no place here."""
+    return [tag for tag in config.tags if tag.kind in _TYPES]
+
+
 def _cell(kind: str, newest: Newest | None) -> Cell:
     if newest is None or newest.quality is Quality.BAD:
         return None
     value = newest.value
+    if isinstance(value, list):
+        return None
     if kind == "boolean":
         return bool(value)
     return None if isinstance(value, float) and value != value else value

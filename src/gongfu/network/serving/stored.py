@@ -30,7 +30,7 @@ _answers: msgspec.json.Decoder[Stored | Failed] = msgspec.json.Decoder(Stored | 
 class Newest:
     """The last value of a series; ``time`` in microseconds UTC."""
 
-    value: float | str
+    value: float | str | list[float]
     time: int
     quality: Quality
     stored: bool = False

@@ -58,6 +58,12 @@ def prepare(setpoint: Setpoint) -> None:
             remedy=mark("Choose a tag of another device."),
             driver=driver.protocol,
         )
+    if tag.kind == Tag.Kind.ARRAY:
+        raise Invalid(
+            mark("{tag} is an array, which is not written."),
+            remedy=mark("Choose a number, text or on/off tag."),
+            tag=tag,
+        )
     bounds = setpoint.bounds
     if bounds.low is not None and bounds.high is not None and bounds.low > bounds.high:
         raise Invalid(mark("The lowest value {low} is above the highest {high}."), low=bounds.low, high=bounds.high)

@@ -22,7 +22,7 @@ from gongfu.network.models.types import DeviceType
 from gongfu.platform.devices.rules import check_key
 
 Option = str | int | float | bool
-Kind = Literal["number", "boolean", "text"]
+Kind = Literal["number", "boolean", "text", "array"]
 MOST_TAGS = 5000
 """Tags of one device."""
 TAG_KEY = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?")
@@ -248,6 +248,38 @@ def _of_tags(document: DeviceDocument) -> Iterator[Problem]:
             yield Problem("scale", Invalid(mark("With a scale of 0 every value would be the same.")), number)
         if tag.low is not None and tag.high is not None and tag.low > tag.high:
             yield Problem("high", Invalid(mark("The highest value is below the lowest.")), number)
+        if tag.kind == "array":
+            yield from _of_array(document.driver, tag, number)
+
+
+def _of_array(driver: str, tag: TagDocument, number: int) -> Iterator[Problem]:
+    """An array is stored whole each time it comes: nothing in it is compared with a limit or with the one before."""
+    if driver in drivers.names() and not drivers.manifest(driver).arrays:
+        yield Problem(
+            "kind",
+            Invalid(
+                mark("The driver {driver} reads no arrays."),
+                remedy=mark("Choose another kind, or one of these drivers: {known}."),
+                driver=driver,
+                known=", ".join(name for name in drivers.names() if drivers.manifest(name).arrays),
+            ),
+            number,
+        )
+    for field, value in (
+        ("low", tag.low),
+        ("high", tag.high),
+        ("deadband", tag.deadband or None),
+        ("interval", tag.interval),
+    ):
+        if value is not None:
+            yield Problem(
+                field,
+                Invalid(
+                    mark("An array has no limits, no dead-band and no interval of its own."),
+                    remedy=mark("Leave them empty."),
+                ),
+                number,
+            )
 
 
 def _lengths(thing: DeviceDocument | TagDocument, tag: int | None) -> Iterator[Problem]:

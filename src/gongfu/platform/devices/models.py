@@ -141,6 +141,10 @@ class Tag(OwnedModel):
         NUMBER = "number", _("Number")
         BOOLEAN = "boolean", _("On/off")
         TEXT = "text", _("Text")
+        ARRAY = "array", _("Array or waveform")
+
+    NUMERIC: ClassVar[tuple[str, ...]] = (Kind.NUMBER, Kind.BOOLEAN)
+    """Kinds that have a limit, a curve and a mean."""
 
     device = models.ForeignKey(Device, models.CASCADE, related_name="tags", verbose_name=_("Device"))
     key = models.CharField(_("Key"), max_length=64)

@@ -9,8 +9,10 @@ import msgspec
 
 from gongfu.network.models import proposing
 from gongfu.network.models.proposing import TagFacts
-from gongfu.network.models.types import DeviceType
+from gongfu.network.models.types import DeviceType, Kind
 
+_KINDS: dict[str, Kind] = {"text": "text", "array": "array"}
+"""What is told apart when likeness is looked for; on/off is a number there."""
 SURE = 0.6
 """A likeness below this is not proposed: an empty meaning is filled in sooner than a wrong one is noticed."""
 
@@ -35,7 +37,7 @@ def propose(model: DeviceType, candidates: Sequence[Candidate]) -> list[str]:
         keys.append(key if key in free else "")
         free.discard(key)
     facts = [
-        TagFacts(key=str(number), name=one.name, kind="text" if one.kind == "text" else "number", unit=one.unit)
+        TagFacts(key=str(number), name=one.name, kind=_KINDS.get(one.kind, "number"), unit=one.unit)
         for number, one in enumerate(candidates)
         if not keys[number] and one.name
     ]

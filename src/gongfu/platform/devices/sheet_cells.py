@@ -29,8 +29,8 @@ _EMPTY = "-"
 _YES = {"true", "yes", "1", "y", "是", "√", "✓"}
 _NO = {"false", "no", "0", "n", "否"}
 _KINDS = {
-    "number": "number", "boolean": "boolean", "text": "text",
-    "数值": "number", "开关": "boolean", "文本": "text", "on/off": "boolean",
+    "number": "number", "boolean": "boolean", "text": "text", "array": "array", "waveform": "array",
+    "数值": "number", "开关": "boolean", "文本": "text", "数组": "array", "波形": "array", "on/off": "boolean",
 }  # fmt: skip
 
 
@@ -77,7 +77,9 @@ def _kind(cell: Cell) -> str:
     text = plain(cell).casefold()
     if text not in _KINDS:
         raise Invalid(
-            mark("{value} is no kind of value."), remedy=mark("Use one of: number, boolean, text."), value=text[:40]
+            mark("{value} is no kind of value."),
+            remedy=mark("Use one of: number, boolean, text, array."),
+            value=text[:40],
         )
     return _KINDS[text]
 

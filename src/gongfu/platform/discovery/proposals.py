@@ -8,8 +8,10 @@ from typing import NamedTuple
 from gongfu.network.drivers.contract import Identity, Point
 from gongfu.network.models import library, proposing
 from gongfu.network.models.proposing import DeviceFacts, TagFacts
+from gongfu.network.models.types import Kind
 
 MOST = 3
+_KINDS: dict[str, Kind] = {"text": "text", "boolean": "boolean", "array": "array"}
 _LOOKED_AT = 60
 """Points that are compared with every model: a machine's own come first."""
 
@@ -42,7 +44,7 @@ def _facts(identity: Identity, points: Sequence[Point]) -> DeviceFacts:
             key=str(number),
             name=point.name,
             name_en=point.detail,
-            kind="text" if point.kind == "text" else "boolean" if point.kind == "boolean" else "number",
+            kind=_KINDS.get(point.kind, "number"),
             unit=point.unit,
         )
         for number, point in enumerate(points[:_LOOKED_AT])

@@ -57,7 +57,7 @@ class RuleForm(forms.ModelForm[EdgeRule]):
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         devices = {"device__organisation": edge.organisation_id, "device__gateway": edge.code}
         for name, queryset in (
-            ("tag", Tag.objects.filter(**devices).exclude(kind=Tag.Kind.TEXT).select_related("device")),
+            ("tag", Tag.objects.filter(**devices).filter(kind__in=Tag.NUMERIC).select_related("device")),
             ("setpoint", Setpoint.objects.filter(**devices).select_related("tag__device", "device")),
         ):
             field = self.fields[name]

@@ -81,6 +81,8 @@ def wire(rule: EdgeRule, number: int) -> Rule:
     _require_here(edge, tag.device)
     if tag.kind == Tag.Kind.TEXT:
         raise Invalid(mark("{tag} is a text, which has no limit."), remedy=mark("Choose a number."), tag=tag)
+    if tag.kind == Tag.Kind.ARRAY:
+        raise Invalid(mark("{tag} is an array, which has no limit."), remedy=mark("Choose a number."), tag=tag)
     condition = Condition(
         device=tag.device_id,
         tag=tag.key,

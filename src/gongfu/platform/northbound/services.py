@@ -30,7 +30,7 @@ MOST_UNITS = 247
 """Modbus has units 1 to 247 (V1.02 over serial line §2.2); devices beyond that are served otherwise."""
 _NEWEST: Final = (
     "SELECT series, toUnixTimestamp64Micro(ts) AS t, value, text, quality FROM latest FINAL"
-    " WHERE org = {org:UInt32} AND series IN {series:Array(UInt32)}"
+    " WHERE org = {org:UInt32} AND series IN {series:Array(UInt32)} AND length = 0"
 )
 _ANSWER_BYTES = 900_000
 """Of an answer on the bus, which carries 1 MB."""

@@ -115,7 +115,7 @@ class Browser:
                     address=self._text(reference.NodeId),
                     name=_name(reference),
                     folder=entries[i].folder,
-                    kind="" if array else kind_of(builtin),
+                    kind=_of_array(rank, builtin) if array else kind_of(builtin),
                     unit=str(unit.DisplayName.Text or "") if isinstance(unit, ua.EUInformation) else "",
                     low=float(limits.Low) if isinstance(limits, ua.Range) else None,
                     high=float(limits.High) if isinstance(limits, ua.Range) else None,
@@ -157,6 +157,11 @@ def _of_class(found: Sequence[ua.ReferenceDescription], kind: ua.NodeClass) -> l
 def _is_here(reference: ua.ReferenceDescription) -> bool:
     """Whether the entry is on this server, and not one that it only names."""
     return not getattr(reference.NodeId, "ServerIndex", 0)
+
+
+def _of_array(rank: object, builtin: ua.VariantType | None) -> str:
+    """One row of numbers is an array; a table, or texts in a row, no tag can be."""
+    return "array" if rank in (0, 1) and kind_of(builtin) in ("number", "boolean") else ""
 
 
 def _name(reference: ua.ReferenceDescription) -> str:

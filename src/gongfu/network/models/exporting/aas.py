@@ -14,8 +14,13 @@ from gongfu.network.models.units import known
 
 Plain = dict[str, object]
 METAMODEL = "3.0"
-_TYPES: dict[Kind, str] = {"number": "xs:double", "boolean": "xs:boolean", "text": "xs:string"}
-_DATA_TYPES: dict[Kind, str] = {"number": "REAL_MEASURE", "boolean": "BOOLEAN", "text": "STRING"}
+_TYPES: dict[Kind, str] = {"number": "xs:double", "boolean": "xs:boolean", "text": "xs:string", "array": "xs:double"}
+_DATA_TYPES: dict[Kind, str] = {
+    "number": "REAL_MEASURE",
+    "boolean": "BOOLEAN",
+    "text": "STRING",
+    "array": "REAL_MEASURE",
+}
 _IEC61360 = "https://admin-shell.io/DataSpecificationTemplates/DataSpecificationIec61360/3"
 
 
@@ -67,12 +72,14 @@ def _nameplate(base: str, field: NameplateField) -> Plain:
 
 
 def _tag(base: str, tag: TagType) -> Plain:
+    array = tag.kind == "array"
+    kind: Plain = {"typeValueListElement": "Property", "valueTypeListElement": _TYPES[tag.kind]} if array else {}
     return {
-        "modelType": "Property",
+        "modelType": "SubmodelElementList" if array else "Property",
         "idShort": _id_short(tag.key),
         "displayName": _texts(tag.name),
         "semanticId": _reference(f"{base}:{tag.key}"),
-        "valueType": _TYPES[tag.kind],
+        **(kind or {"valueType": _TYPES[tag.kind]}),
         "qualifiers": [
             _qualifier("Cardinality", "One" if tag.required else "ZeroToOne"),
             *([_qualifier("AccessRights", "read-write")] if tag.writable else []),

@@ -7,7 +7,7 @@ import json
 from gongfu.network.models.types import DeviceType, TagType
 
 Plain = dict[str, object]
-_KINDS = {"number": "number", "boolean": "boolean", "text": "string"}
+_KINDS = {"number": "number", "boolean": "boolean", "text": "string", "array": "array"}
 
 
 def schema(model: DeviceType) -> Plain:
@@ -31,6 +31,8 @@ def write(model: DeviceType) -> bytes:
 
 def _property(model: DeviceType, tag: TagType) -> Plain:
     found: Plain = {"title": tag.name.en, "description": tag.name.zh, "type": _KINDS[tag.kind]}
+    if tag.kind == "array":
+        found["items"] = {"type": "number"}
     if tag.role == "state":
         found["enum"] = [state.code for state in model.states]
         found["x-states"] = {str(state.code): state.key for state in model.states}

@@ -23,7 +23,7 @@ from gongfu.network.models.units import known
 
 _TYPES = "{http://opcfoundation.org/UA/2008/02/Types.xsd}"
 _UNITS = "http://www.opcfoundation.org/UA/units/un/cefact"
-_DATA_TYPES: dict[Kind, str] = {"number": "Double", "boolean": "Boolean", "text": "String"}
+_DATA_TYPES: dict[Kind, str] = {"number": "Double", "boolean": "Boolean", "text": "String", "array": "Double"}
 _USED = (
     *("Boolean", "Int32", "Double", "String", "EUInformation", "Range", "Argument", "Enumeration", "LocalizedText"),
     *("HasSubtype", "HasComponent", "HasProperty", "HasTypeDefinition", "HasModellingRule"),
@@ -117,7 +117,12 @@ class _Builder:
                 Reference(standard.HAS_TYPE_DEFINITION, _variable_type(tag), True),
                 Reference(standard.HAS_MODELLING_RULE, _MANDATORY if tag.required else _OPTIONAL, True),
             ),
-            further=(("AccessLevel", access), ("UserAccessLevel", access)),
+            value_rank=1 if tag.kind == "array" else -1,
+            further=(
+                *((("ArrayDimensions", "0"),) if tag.kind == "array" else ()),
+                ("AccessLevel", access),
+                ("UserAccessLevel", access),
+            ),
         )
         return [variable, *self._about(tag, own)]
 
