@@ -11,7 +11,7 @@ from .source import FLAT, PACKAGE, modules, python_files, relative
 DOORS = {
     "kernel.accounts": {"services", "bus_users", "models", "permissions", "rules", "second_factor", "signin", "tokens"},
     "kernel.audit": {"services", "models", "middleware"},
-    "kernel.pages": {"services", "resource", "menu", "api", "schemas", "urls", "errors", "export", "xlsx"},
+    "kernel.pages": {"files", "services", "resource", "menu", "api", "schemas", "urls", "errors", "export", "xlsx"},
     "kernel.supervisor": {"lock", "main", "plan", "ports", "status"},
     "kernel.tasks": {"services", "models", "periodic", "worker"},
     "kernel.workdays": {"rules"},

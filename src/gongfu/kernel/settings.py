@@ -181,7 +181,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     label_font: str = ""
     """TrueType file to embed into printed labels; empty: STSong-Light, which PDF readers bring along."""
     document_fonts: str = ""
-    """Folder of TrueType files (仿宋.ttf, 黑体.ttf, 楷体.ttf, 小标宋.ttf, 补字.ttf) to embed into official documents."""
+    """Folder of TrueType files (仿宋.ttf, 黑体.ttf, 楷体.ttf, 小标宋.ttf, 补字.ttf) to embed into documents."""
     publish_changes: bool = False
     """Publish every change of identifiers on the bus, for mirrors."""
     mirror_of: str = ""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pyarrow as pa
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Field, Query, Router, Schema
 
 from gongfu.data.access import files, reading, services
@@ -18,6 +17,7 @@ from gongfu.data.telemetry import services as telemetry
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
+from gongfu.kernel.pages.files import streamed
 
 router = Router()
 _EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
@@ -139,9 +139,7 @@ def export(request: HttpRequest, query: Query[Whole]) -> HttpResponseBase:
     start, end = _range(query.begin, query.end)
     pages = reading.pages(tags, start, end)
     first = next(pages, None)  # a store that is away is told before anything is sent
-    answer = StreamingHttpResponse(
-        _sent(files.stream(kind, reading.SCHEMA, _again(first, pages))), content_type=files.TYPES[kind]
-    )
+    answer = streamed(request, files.stream(kind, reading.SCHEMA, _again(first, pages)), files.TYPES[kind])
     name = f"{tags[0].device}-{start:%Y%m%dT%H%M%S}-{end:%Y%m%dT%H%M%S}.{kind}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
@@ -214,13 +212,6 @@ def _of_single_values(tags: list[Wanted]) -> list[Wanted]:
             tag=f"{tags[0].device}/{tags[0].tag}",
         )
     return found
-
-
-async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """``pieces``, each made when the one before has gone: a plain iterator would be read to its end first."""
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-        if piece:
-            yield piece
 
 
 def _again(first: pa.Table | None, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:

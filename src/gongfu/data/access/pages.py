@@ -8,7 +8,6 @@ import msgspec
 import pyarrow as pa
 from django.contrib import messages
 from django.http import (
-    FileResponse,
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
@@ -33,6 +32,7 @@ from gongfu.kernel.accounts.permissions import can_edit, everyone, nobody
 from gongfu.kernel.errors import Forbidden, GongfuError, Invalid, unpacked
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.pages import errors
+from gongfu.kernel.pages.files import download
 from gongfu.kernel.pages.resource import Action, Column, Permissions, Resource, Section, Text
 
 EXAMPLE: Final = (
@@ -151,7 +151,7 @@ def _sql(request: HttpRequest) -> str:
 def run_file(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Download what a scheduled export wrote."""
     found = services.file_of(accounts.user_of(request), pk)
-    return FileResponse(found.open("rb"), as_attachment=True, filename=found.name)
+    return download(request, found.open("rb"), found.name)
 
 
 def _open(query: SavedQuery) -> str:

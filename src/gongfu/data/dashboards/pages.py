@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from django.db import models
-from django.http import FileResponse, HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -21,6 +21,7 @@ from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.accounts.permissions import can_edit, nobody
 from gongfu.kernel.errors import unpacked
+from gongfu.kernel.pages.files import download
 from gongfu.kernel.pages.resource import Action, Column, Permissions, Resource, Section, Tab, Text
 
 
@@ -169,7 +170,7 @@ RESOURCES: Sequence[Resource[models.Model]] = (BOARDS, REPORTS, RUNS)  # type: i
 def run_file(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Download a report."""
     found = reporting.file_of(accounts.user_of(request), pk)
-    return FileResponse(found.open("rb"), as_attachment=True, filename=found.name)
+    return download(request, found.open("rb"), found.name)
 
 
 urlpatterns = [

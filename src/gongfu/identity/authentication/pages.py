@@ -12,7 +12,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import models, transaction
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils.translation import get_language, gettext
@@ -29,6 +29,7 @@ from gongfu.kernel.accounts.permissions import can_administer, is_platform_admin
 from gongfu.kernel.audit import services as audit
 from gongfu.kernel.errors import Forbidden, GongfuError, NotFound
 from gongfu.kernel.i18n import mark
+from gongfu.kernel.pages.files import download
 from gongfu.kernel.pages.resource import Column, Permissions, Resource, Section
 
 
@@ -126,7 +127,7 @@ def licence_file(request: HttpRequest, pk: int) -> HttpResponseBase:
         audit.record(user, "open-licence", found, request=request)
     suffix, media = licence.kind_of(file.read(16), 0)
     file.seek(0)
-    answer = FileResponse(file, as_attachment=True, filename=f"licence-{found.pk}.{suffix}", content_type=media)
+    answer = download(request, file, f"licence-{found.pk}.{suffix}", media)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils.http import content_disposition_header
@@ -21,6 +21,7 @@ from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.permissions import can_edit
 from gongfu.kernel.errors import GongfuError, Invalid
 from gongfu.kernel.i18n import mark
+from gongfu.kernel.pages.files import streamed
 
 _SHOWN = 50
 _FORM_ROOM = 64 * 1024  # what a form takes besides its file
@@ -124,7 +125,7 @@ def report_file(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Every rejected row, in the reader's language."""
     made = services.find(accounts.user_of(request), pk)
     language = get_language() or ""
-    answer = StreamingHttpResponse(services.rejected(made, language), content_type="text/csv; charset=utf-8")
+    answer = streamed(request, services.rejected(made, language), "text/csv; charset=utf-8")
     stem = made.file_name.rpartition(".")[0] or made.file_name
     name = _("%(file)s rejected.csv") % {"file": stem}
     answer.headers["Content-Disposition"] = content_disposition_header(True, name) or "attachment"

@@ -6,7 +6,7 @@ import io
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.translation import get_language, gettext
@@ -21,6 +21,7 @@ from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.errors import GongfuError, Invalid
 from gongfu.kernel.i18n import mark
+from gongfu.kernel.pages.files import download
 
 _MOST_OCTETS = 2_000_000
 _SYMBOLS = ((Symbol.QR.value, _("QR code")), (Symbol.DATA_MATRIX.value, _("Data Matrix")))
@@ -110,13 +111,13 @@ def labels_page(request: HttpRequest) -> HttpResponseBase:
     if not form.is_valid():
         return _form(request, form, 422)
     try:
-        return _printed(user, form.order(), scope)
+        return _printed(request, user, form.order(), scope)
     except GongfuError as error:
         form.add_error(None, error.text(get_language()))
         return _form(request, form, error.http_status)
 
 
-def _printed(user: User, order: Order, scope: Organisation | None) -> HttpResponseBase:
+def _printed(request: HttpRequest, user: User, order: Order, scope: Organisation | None) -> HttpResponseBase:
     if not order.one_by_one and not order.prefix and not order.search:
         services.require_printable(0)
     number = services.count(user, order, scope)
@@ -126,7 +127,7 @@ def _printed(user: User, order: Order, scope: Organisation | None) -> HttpRespon
     file = io.BytesIO()
     services.write(user, order, file, scope=scope)
     file.seek(0)
-    return FileResponse(file, as_attachment=True, filename="labels.pdf", content_type="application/pdf")
+    return download(request, file, "labels.pdf", "application/pdf")
 
 
 def _form(request: HttpRequest, form: LabelForm, status: int = 200) -> HttpResponse:

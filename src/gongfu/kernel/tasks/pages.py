@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import FileResponse, HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import path
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +12,7 @@ from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.permissions import everyone, is_platform_admin, nobody
 from gongfu.kernel.errors import NotFound
 from gongfu.kernel.i18n import mark
+from gongfu.kernel.pages.files import download
 from gongfu.kernel.pages.resource import Column, Permissions, Resource
 from gongfu.kernel.tasks import services
 from gongfu.kernel.tasks.models import Job
@@ -72,7 +73,7 @@ def result_file(request: HttpRequest, pk: int) -> HttpResponseBase:
     file = services.folder(made) / made.result if made and made.result else None
     if file is None or not file.is_file():
         raise NotFound(mark("This job has no file."), remedy=mark("Start it again; old files are removed."))
-    return FileResponse(file.open("rb"), as_attachment=True, filename=file.name)
+    return download(request, file.open("rb"), file.name)
 
 
 urlpatterns = [path("tasks/jobs/<int:pk>/file", result_file, name="job-file")]

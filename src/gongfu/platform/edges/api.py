@@ -7,7 +7,7 @@ import binascii
 import datetime as dt
 from typing import Annotated, Literal
 
-from django.http import FileResponse, HttpRequest
+from django.http import HttpRequest, HttpResponseBase
 from ninja import Body, Router
 from pydantic import BaseModel, Field
 
@@ -16,6 +16,7 @@ from gongfu.kernel.accounts.permissions import can_edit
 from gongfu.kernel.errors import Forbidden, NotFound
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.pages.api import FAILURES
+from gongfu.kernel.pages.files import download
 from gongfu.kernel.pages.schemas import Wire
 from gongfu.kernel.settings import settings
 from gongfu.network.edge.contract import ForwardOrder
@@ -69,12 +70,12 @@ class OrderOut(BaseModel):
 
 
 @router.get("/edges/wheel/{sha256}/{name}", auth=None, response={200: None} | FAILURES, operation_id="edges_wheel")
-def wheel(request: HttpRequest, sha256: str, name: str) -> FileResponse:
+def wheel(request: HttpRequest, sha256: str, name: str) -> HttpResponseBase:
     """Between machines: this node's program, for edge nodes that have joined (HTTP Basic, the bus's credentials)."""
     if not services.is_wheel_reader(*_basic(request)):
         raise NotFound(mark("There is nothing at this address."))
     path = wheels.find(settings().path(ordering.FOLDER, "x").parent, sha256)
-    return FileResponse(path.open("rb"), filename=name[:200], content_type="application/zip")
+    return download(request, path.open("rb"), name[:200], "application/zip")
 
 
 @router.post("/edges/{pk}/invite", response={200: Invitation} | FAILURES, operation_id="edges_invite")
