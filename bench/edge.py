@@ -153,7 +153,8 @@ class Count:
                 self._keys.append((got.times << 12) | got.series.astype(np.int64))
                 self.rows += len(got)
                 self.messages += 1
-            await messages[-1].ack()
+            if messages:  # a cut may end the wait with none
+                await messages[-1].ack()
 
     def different(self) -> int:
         """How many different rows."""
