@@ -114,8 +114,11 @@ DOORS = {
     "data.cluster": {"capacity", "ddl"},
     "governance.signals": {"names", "rules"},
     "governance.review": {"services", "desk", "demonstration", "drawing", "scoring"},
-    "governance.support": {"services", "versions", "rules", "schemes", "figures", "demonstration"},
+    "governance.support": {
+        *("services", "versions", "rules", "schemes", "figures", "demonstration", "models", "permissions"),
+    },
     "governance.documents": {"services", "model", "drawing", "page"},
+    "governance.applications": {"services", "due", "periodic", "demonstration"},
     "governance.indicators": {"services", "due", "periodic", "demonstration"},
 }
 """Module → what others may import. A daemon's ``process`` is started by name and is no door."""

@@ -216,6 +216,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Access key of the S3-compatible service."""
     s3_secret_key: str = ""
     """Secret key that belongs to it."""
+    scan_command: str = ""
+    """Command that looks for viruses in what people attach: run with the file's path, any code but 0 refuses it."""
     demonstration: bool = False
     """Run the demonstration plant beside the node."""
     log_format: str = "text"

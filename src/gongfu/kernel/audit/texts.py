@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.apps import apps
 from django.utils.translation import gettext_lazy as _
 
+from gongfu.kernel.i18n import translate
 from gongfu.kernel.workflow.steps import steps_of
 
 _ACTIONS = {
@@ -36,4 +37,7 @@ def action_text(action: str, object_type: str) -> str:
         model = apps.get_model(object_type)
     except (LookupError, ValueError):
         return action  # of a module that is gone
+    named: dict[str, str] = getattr(model, "ACTIONS", {})
+    if action in named:
+        return translate(named[action])
     return next((str(step.label) for step in steps_of(model) if step.name == action), action)

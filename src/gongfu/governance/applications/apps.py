@@ -1,0 +1,11 @@
+"""Django's handle on the module."""
+
+from django.apps import AppConfig
+
+
+class ApplicationsConfig(AppConfig):
+    """Notices, applications, and their procedure."""
+
+    name = "gongfu.governance.applications"
+    label = "applications"
+    default_auto_field = "django.db.models.BigAutoField"

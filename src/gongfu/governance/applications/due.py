@@ -1,0 +1,81 @@
+"""What waits for whom: officials, departments, applicants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gongfu.governance.applications import clock
+from gongfu.governance.applications.models import Application, Objection, Opinion, direct
+from gongfu.governance.applications.permissions import may_apply_for
+from gongfu.governance.applications.procedure import OPEN, State
+from gongfu.governance.support.permissions import offices_of
+from gongfu.kernel.accounts.models import User
+from gongfu.kernel.accounts.permissions import can_edit
+from gongfu.kernel.workdays.rules import CHINA
+
+_THEIRS = (State.RETURNED,)
+"""Stages in which the office waits for the applicant."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What an official sees first. Applications with their notice and applicant."""
+
+    late: list[Application]
+    today: list[Application]
+    mine: list[Application]
+    """Put into my hands."""
+    later: list[Application]
+    waiting_for_others: list[Application]
+    objections: list[Objection]
+    """Not answered yet."""
+    questions: list[Opinion]
+    """Put to my departments."""
+
+    @property
+    def every(self) -> list[Application]:
+        """All that are open."""
+        return [*self.late, *self.today, *self.later, *self.waiting_for_others]
+
+
+def desk(user: User) -> Desk:
+    """The desk of ``user``: everything of its offices that is open, and the questions to its departments."""
+    offices = offices_of(user)
+    found = (
+        Application.objects.filter(office__in=offices, state__in=OPEN, submitted_at__isnull=False)
+        .select_related("notice", "organisation", "assignee", "office")
+        .order_by("deadline", "pk")[:1000]
+    )
+    late, today, later, others = [], [], [], []
+    for one in found:
+        if one.state in _THEIRS:
+            others.append(one)
+        elif one.late:
+            late.append(one)
+        elif one.deadline is not None and one.deadline.astimezone(CHINA).date() == clock.today():
+            today.append(one)
+        else:
+            later.append(one)
+    objections = Objection.objects.filter(publication__organisation__in=offices, answered_at__isnull=True)
+    mine = [one for one in (*late, *today, *later) if one.assignee_id == user.pk]
+    return Desk(late, today, mine, later, others, list(objections.select_related("publication")[:100]), questions(user))
+
+
+def questions(user: User) -> list[Opinion]:
+    """What departments of ``user`` were asked and have not answered, while it can be answered."""
+    own = [one for one in direct(user) if can_edit.test(user, one)]
+    found = Opinion.objects.filter(department__in=own, verdict="").select_related("application__notice", "department")
+    return [one for one in found.order_by("deadline")[:200] if one.application.state == one.stage]
+
+
+def to_complete(user: User) -> list[Application]:
+    """Applications that were sent back to organisations of ``user``."""
+    found = Application.objects.filter(organisation__in=may_apply_for(user), state=State.RETURNED)
+    return list(found.select_related("notice").order_by("deadline"))
+
+
+def late_or_today(user: User) -> int:
+    """How many of its offices' applications have to be dealt with by today."""
+    end = clock.end_of(clock.today())
+    waiting = Application.objects.filter(office__in=offices_of(user), state__in=OPEN - set(_THEIRS))
+    return waiting.filter(submitted_at__isnull=False, deadline__lte=end).count()

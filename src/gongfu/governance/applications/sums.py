@@ -1,0 +1,59 @@
+"""What the rules give for an application, on its date, after all the enterprise has had."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from gongfu.governance.applications import forms
+from gongfu.governance.applications.models import Application, Notice
+from gongfu.governance.support import services as support
+from gongfu.governance.support import versions
+from gongfu.governance.support.models import Beneficiary
+from gongfu.governance.support.rules import Result, settle
+from gongfu.governance.support.schemes import Clause, Scheme, in_force
+from gongfu.governance.support.services import Asked
+
+
+def scheme_of(notice: Notice, application: Application | None = None) -> Scheme:
+    """The version of the notice's document that judges: the one of the application's day, or of the opening.
+
+    Raises :class:`NotFound` when none was in force.
+    """
+    on = application.applied_on if application else notice.opens_on
+    return in_force(versions.schemes_of(notice.organisation), notice.family, on)
+
+
+def clause_of(application: Application) -> Clause:
+    """The clause applied under."""
+    return scheme_of(application.notice, application).find(application.clause)
+
+
+def asked(application: Application, *, decided: Decimal | None = None) -> Asked:
+    """As the rules want it; what the procedure fulfils is taken as fulfilled."""
+    clause = clause_of(application)
+    if application.editable and not application.submitted_at:
+        filled = forms.read(clause, application.answers).filled
+        matter, year, basis = filled.matter, filled.year, filled.basis
+    else:
+        matter, year, basis = application.matter, application.year, application.basis
+    facts = frozenset(application.facts) | frozenset(forms.assumed(clause))
+    return Asked(application.notice.family, clause.key, matter or "-", basis, year, facts, decided)
+
+
+def enterprise_of(application: Application) -> Beneficiary:
+    """The applicant in the ledger of the office; not saved when it is not there yet."""
+    if application.beneficiary is not None:
+        return application.beneficiary
+    code = application.credit_code or application.answers.get("credit_code", "").strip().upper()
+    found = Beneficiary.objects.filter(organisation=application.office, credit_code=code).first() if code else None
+    return found or Beneficiary(organisation=application.office, name=application.name, kind=application.kind)
+
+
+def result(application: Application, *, decided: Decimal | None = None) -> Result:
+    """What it comes to, explained line by line. Raises :class:`NotFound`, :class:`Invalid`."""
+    enterprise, on = enterprise_of(application), application.applied_on
+    claim = asked(application, decided=decided)
+    if enterprise.pk is not None:
+        return support.settle_for(enterprise, [claim], on)[0]
+    schemes = support.schemes_on(application.office, [claim], on)
+    return settle(schemes, support.claims_of(enterprise, [claim], on), [])[0]
