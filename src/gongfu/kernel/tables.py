@@ -23,6 +23,8 @@ OWNED: Final[Mapping[str, str]] = {
     "poison": "org",
     "dirty": "org",
     "readings_cold": "org",
+    "texts_cold": "org",
+    "arrays_cold": "org",
     # views, see gongfu.data.telemetry.views
     "points": "org",
     "text_points": "org",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gongfu.data.telemetry import cold
+from gongfu.data.telemetry import cold, keeping
 from gongfu.data.telemetry.cold import ColdStore
 from gongfu.data.telemetry.dirt import Dirt
 from gongfu.data.telemetry.roller import Roller
@@ -125,6 +125,88 @@ def test_what_arrives_while_a_month_is_written_is_kept(
     monkeypatch.setattr(cold, "_flush", late)
     assert filled.freeze(201502) == []
     assert counted(engine)[0] == 1401
+
+
+@pytest.fixture(params=["texts", "arrays"])
+def others(request: pytest.FixtureRequest, engine: EmbeddedEngine, tmp_path: Path) -> Iterator[ColdStore]:
+    """Texts and arrays of two months, each with one that the store holds twice."""
+    table = {one.name: one for one in cold.TIERED}[request.param]
+    said = "concat('状态 ', toString(number))" if table.name == "texts" else "range(number % 50), 25600."
+    engine.execute("TRUNCATE TABLE cold")
+    for _ in range(2):
+        engine.execute(
+            f"INSERT INTO {table.name} SELECT 700, number % 3,"
+            f" toDateTime64({JANUARY}, 6, 'UTC') + number * 3600, {said}, 0, '2016-01-01' FROM numbers(1400)"
+        )
+    yield ColdStore(engine, tmp_path / "cold", table)
+    engine.execute(f"TRUNCATE TABLE {table.name}")
+    engine.execute("TRUNCATE TABLE cold")
+    engine.execute("TRUNCATE TABLE dirty")
+
+
+def content(engine: EmbeddedEngine, name: str) -> str:
+    return engine.query(
+        f"SELECT count(), sum(cityHash64(*)) FROM (SELECT * FROM {name} FINAL UNION ALL SELECT * FROM {name}_cold)"
+        " WHERE org = 700",
+        "TSVRaw",
+    ).decode()
+
+
+def test_texts_and_arrays_go_the_same_way_and_come_back_as_they_were(
+    others: ColdStore, engine: EmbeddedEngine, tmp_path: Path
+) -> None:
+    name = others.table.name
+    before = content(engine, name)
+    assert before.startswith("1400\t")
+    assert others.freeze(201502) == [201501]
+    assert [(one.month, one.rows, one.state) for one in others.months()] == [(201501, 744, "cold")]
+    assert engine.background(f"SELECT count() FROM {name} WHERE toYYYYMM(ts) = 201501") == "0"
+    assert content(engine, name) == before
+    said = "'spät'" if name == "texts" else "[9.5], 10."
+    engine.execute(f"INSERT INTO {name} VALUES (700, 1, toDateTime64({JANUARY} + 7, 6, 'UTC'), {said}, 0, now())")
+    if name == "texts":  # of which durations are kept
+        engine.execute(f"INSERT INTO dirty VALUES (1, 700, 1, 1, {JANUARY}, {JANUARY + 60})")
+        assert others.thaw_touched() == [201501]
+        engine.execute("TRUNCATE TABLE dirty")
+    assert content(engine, name).startswith("1401\t")
+    assert others.freeze(201502) == [201501]
+    assert content(engine, name).startswith("1401\t")
+    path = others.path(201501)
+    path.write_bytes(path.read_bytes()[:-1])
+    again = ColdStore(engine, tmp_path / "cold", others.table)
+    assert [one.state for one in again.months()] == ["torn"]
+    assert content(engine, name).startswith("656\t")
+
+
+def test_an_erasure_reaches_what_is_cold_and_proves_it(
+    others: ColdStore, filled: ColdStore, engine: EmbeddedEngine
+) -> None:
+    """The recorder's part, which the erasure waits for, is done while it waits."""
+    assert others.freeze(201502) == filled.freeze(201502) == [201501]
+    turns = []
+
+    def wait() -> None:
+        turns.append((others.thaw_touched(), filled.thaw_touched()))
+        assert len(turns) < 5
+
+    store = EmbeddedEngineView(engine)
+    counted = {one.table: one for one in keeping.erase(700, [1], JANUARY, JANUARY + 10 * 3600, wait, store=store)}  # type: ignore[arg-type]
+    for name in ("readings", others.table.name):
+        assert (counted[name].before, counted[name].after) == (3, 0), name
+        assert engine.background(f"SELECT count() FROM {name}_cold") == "0"
+    mine = "org = 700 AND series = 1 AND ts < toDateTime64('2015-01-01 10:00:00', 6, 'UTC')"
+    for name in ("readings", others.table.name):
+        both = f"(SELECT org, series, ts FROM {name} UNION ALL SELECT org, series, ts FROM {name}_cold)"
+        assert engine.background(f"SELECT count() FROM {both} WHERE {mine}") == "0"
+        assert engine.background(f"SELECT uniqExact(series, ts) FROM {both} WHERE org = 700") == "1397"
+    assert others.freeze(201502) == []  # for an hour it stays where an erasure wanted it
+
+
+class EmbeddedEngineView:
+    """What the erasure asks of a store, answered by the engine itself."""
+
+    def __init__(self, engine: EmbeddedEngine) -> None:
+        self.command = engine.background
 
 
 def _killed(*_: object) -> None:

@@ -215,6 +215,20 @@ def test_readings_in_files_are_asked_like_the_others(filled: StoreClient, node: 
     assert services.count([6], [1], start, start + timedelta(hours=1), store=filled) == 100
     assert services.export([6], [1], start, start + timedelta(hours=1), store=filled).num_rows == 100
     assert services.count([7], [1], start, start + timedelta(hours=1), store=filled) == 0
+    for name, said in (("texts", "toString(number)"), ("arrays", "[number, 2.], 10.")):
+        filled.command(f"DROP TABLE {name}_cold")
+        filled.command(f"CREATE TABLE {name}_cold AS {name}")
+        for table, arrived, count in ((f"{name}_cold", "0", 5), (name, "now()", 1)):
+            filled.command(
+                f"INSERT INTO {table} SELECT 6, 2, toDateTime64('2020-01-01', 6, 'UTC') + number, {said}, 0, {arrived}"
+                f" FROM numbers({count})"
+            )
+    (words,) = services.states([6], [2], start, start + timedelta(hours=1), store=filled)
+    assert [point.value for point in words.points] == ["0", "1", "2", "3", "4"]
+    assert services.export_texts([6], [2], start, start + timedelta(hours=1), store=filled).num_rows == 5
+    waves = services.arrays([6], [2], start, start + timedelta(hours=1), store=filled)
+    assert [wave.points[0][1] for wave in waves] == [4, 3, 2, 1, 0]
+    assert services.states([7], [2], start, start + timedelta(hours=1), store=filled)[0].points == []
 
 
 async def test_a_waveform_goes_from_the_bus_to_a_drawing(filled: StoreClient, node: rig.Node) -> None:

@@ -44,10 +44,11 @@ _WHERE: Final = (
 )
 _PAGE: Final = " ORDER BY t LIMIT {limit:UInt32}"
 _NUMBERS: Final = "SELECT toUnixTimestamp64Micro(ts) AS t, value, '' AS text, quality FROM"
+_TEXTS: Final = "SELECT toUnixTimestamp64Micro(ts) AS t, nan AS value, text, quality FROM"
 _QUESTIONS: Final = {
     # Months in files lie beside the table, never in both.
     False: f"SELECT * FROM ({_NUMBERS} readings FINAL {_WHERE} UNION ALL {_NUMBERS} readings_cold {_WHERE}){_PAGE}",
-    True: f"SELECT toUnixTimestamp64Micro(ts) AS t, nan AS value, text, quality FROM texts FINAL {_WHERE}{_PAGE}",
+    True: f"SELECT * FROM ({_TEXTS} texts FINAL {_WHERE} UNION ALL {_TEXTS} texts_cold {_WHERE}){_PAGE}",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -95,13 +96,15 @@ def thinned(values: NDArray[np.float64], points: int) -> NDArray[np.int64]:
     return np.array(sorted(kept), np.int64)
 
 
-def warm(source: StoreClient, orgs: Sequence[int], ids: Sequence[int], low: int, high: int) -> Callable[[str], str]:
-    """What turns a question over readings into one that also finds those in files, where there are any."""
+def warm(
+    source: StoreClient, orgs: Sequence[int], ids: Sequence[int], low: int, high: int, table: str = "readings"
+) -> Callable[[str], str]:
+    """What turns a question over ``table`` into one that also finds what lies in files, where there is any."""
     if low >= rules.month_began(time.time_ns() // 1000):
         return str
     asked: dict[str, Value] = {"orgs": orgs, "series": ids, "start": low, "end": high}
-    found = _column(source.query_arrow(queries.COLD, asked, orgs=orgs), "n")
-    return queries.with_cold if found and found[0] else str
+    found = _column(source.query_arrow(queries.COLD[table], asked, orgs=orgs), "n")
+    return partial(queries.with_cold, table=table) if found and found[0] else str
 
 
 def _read(

@@ -1,12 +1,14 @@
 """Old months as Parquet files: written, checked, and only then taken out of the store; brought back when they change.
 
-    <home>/telemetry/cold/readings-202611.parquet
+    <home>/telemetry/cold/readings-202611.parquet, texts-202611.parquet, arrays-202611.parquet
 
 A month goes in this order: a draft is written and flushed to the disk, read back (rows and a sum over all of them must
 agree with the store), renamed, noted in the table ``cold``, and dropped from the store if nothing was inserted into it
 since. Killed anywhere in between, the month is still in the store, or in both, and is written again. A late reading or
 a correction of a cold month brings the whole month back, so that readings and roll-ups come out right; it goes again
-later. The table ``readings_cold`` reads the files; a file that is torn is set aside and reported, never half read.
+later. Arrays have no roll-ups: a late one stays in the store, and becomes one month with the others when that is due.
+The tables ``readings_cold``, ``texts_cold`` and ``arrays_cold`` read the files; a file that is torn is set aside and
+reported, never half read.
 """
 # ruff: noqa: S608 - the parts put together here are constants, numbers, and paths of ours as literals
 
@@ -22,15 +24,17 @@ from typing import Final
 import structlog
 from prometheus_client import Gauge
 
-from gongfu.data.telemetry.schema import COLD_READINGS, READINGS
-from gongfu.data.telemetry.store.embedded import EmbeddedEngine, literal
+from gongfu.data.telemetry.schema import ARRAYS, READINGS, TEXTS, Table, cold_of
+from gongfu.data.telemetry.store.embedded import BACKGROUND, EmbeddedEngine, literal
 from gongfu.data.telemetry.store.engine import StoreFailure
 
-GROUP_ROWS: Final = 100_000
-"""Rows of a row group: what a question reads at least."""
-_SUM: Final = "count(), sum(cityHash64(org, series, ts, value, quality, arrived))"
+TIERED: Final = (READINGS, TEXTS, ARRAYS)
+GROUP_ROWS: Final = {"readings": 100_000, "texts": 100_000, "arrays": 1000}
+"""Rows of a row group: what a question reads at least. An array may be a hundred thousand numbers."""
+_NOTED: Final = {"readings": "text = 0", "texts": "text = 1", "arrays": "0"}
+"""Which rows of ``dirty`` tell of something late."""
 
-TORN: Final = Gauge("gongfu_recorder_cold_torn", "Months whose Parquet file cannot be read")
+TORN: Final = Gauge("gongfu_recorder_cold_torn", "Months whose Parquet file cannot be read", ["table"])
 log = structlog.get_logger(__name__)
 
 
@@ -44,24 +48,29 @@ class Month:
     bytes: int
     digest: str
     state: str
-    """cold, thawed or torn."""
+    """As the table ``cold`` has it."""
 
 
 class ColdStore:
-    """The files of one embedded engine. One caller at a time."""
+    """The files of one ``table`` of an embedded engine. One caller at a time."""
 
-    def __init__(self, engine: EmbeddedEngine, folder: Path) -> None:
+    def __init__(self, engine: EmbeddedEngine, folder: Path, table: Table = READINGS) -> None:
+        self.table = table
         self._engine = engine
         self._folder = folder
+        self._columns = ", ".join(f"`{column.name}`" for column in table.columns)
+        self._structure = ", ".join(f"`{column.name}` {column.type}" for column in table.columns)
+        self._sum = f"count(), sum(cityHash64({self._columns}))"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for draft in folder.glob("*.draft"):
+        for draft in folder.glob(f"{table.name}-*.draft"):
             draft.unlink()
         self._check()
 
     def months(self) -> list[Month]:
         """What the table ``cold`` says, oldest first."""
         text = self._engine.query(
-            "SELECT month, rows, bytes, digest, state FROM cold FINAL WHERE source = 'readings' ORDER BY month",
+            f"SELECT month, rows, bytes, digest, state FROM cold FINAL WHERE source = '{self.table.name}'"
+            " ORDER BY month",
             "TSVRaw",
         ).decode()
         return [
@@ -72,11 +81,12 @@ class ColdStore:
     def freeze(self, before: int) -> list[int]:
         """Move the months before ``before`` (as 202611) out of the store; which were moved.
 
-        A month that roll-ups are waiting for stays.
+        A month that roll-ups are waiting for stays, and so does one that an erasure asked for within the hour.
         """
         text = self._engine.query(
             "SELECT DISTINCT toUInt32(partition) AS p FROM system.parts WHERE active AND database = currentDatabase()"
-            f" AND table = 'readings' AND p < {before} ORDER BY p",
+            f" AND table = '{self.table.name}' AND p < {before} AND p NOT IN (SELECT month FROM cold FINAL"
+            f" WHERE source = '{self.table.name}' AND state = 'open' AND at > now64(3) - toIntervalHour(1)) ORDER BY p",
             "TSVRaw",
         ).decode()
         moved = []
@@ -89,49 +99,59 @@ class ColdStore:
                 moved.append(month)
         return moved
 
-    def thaw(self, month: int) -> None:
+    def thaw(self, month: int, state: str = "thawed") -> None:
         """Bring a month back; nothing is lost or doubled when it is only half done."""
         path = self.path(month)
-        self._engine.background(f"INSERT INTO readings SELECT {_names()} FROM {self._file(path)}")
-        self._note(Month(month, 0, 0, "", "thawed"))
+        self._engine.background(
+            f"INSERT INTO {self.table.name} ({self._columns}) SELECT {self._columns} FROM {self._file(path)}"
+        )
+        self._note(Month(month, 0, 0, "", state))
         self._attach()
         path.unlink()
 
     def thaw_touched(self) -> list[int]:
-        """Bring back the months for which something came late; call it before roll-ups are computed."""
-        cold = {one.month for one in self.months() if one.state == "cold"}
+        """Bring back months for which something came late, or that an erasure wants; call it before rolling up."""
         thawed = []
-        for month in sorted(cold):
-            if self._waiting(month):
-                self.thaw(month)
-                thawed.append(month)
+        for one in self.months():
+            if one.state == "wanted" and not self.path(one.month).exists():
+                self._note(Month(one.month, 0, 0, "", "open"))  # it came back while it was asked for
+                continue
+            if one.state == "wanted":
+                self.thaw(one.month, "open")
+            elif one.state == "cold" and self._waiting(one.month):
+                self.thaw(one.month)
+            else:
+                continue
+            thawed.append(one.month)
         return thawed
 
     def path(self, month: int) -> Path:
         """The file of a month."""
-        return self._folder / f"readings-{month}.parquet"
+        return self._folder / f"{self.table.name}-{month}.parquet"
 
     def _waiting(self, month: int) -> bool:
         span = f"toUnixTimestamp(toDateTime(toDate32('{month // 100}-{month % 100:02d}-01'), 'UTC'))"
         after = month + 1 if month % 100 < 12 else month + 89
         end = f"toUnixTimestamp(toDateTime(toDate32('{after // 100}-{after % 100:02d}-01'), 'UTC'))"
-        return self._engine.background(f"SELECT count() FROM dirty WHERE lo < {end} AND hi > {span}") != "0"
+        noted = _NOTED[self.table.name]
+        return self._engine.background(f"SELECT count() FROM dirty WHERE {noted} AND lo < {end} AND hi > {span}") != "0"
 
     def _freeze(self, month: int) -> bool:
         draft, path = self.path(month).with_suffix(".draft"), self.path(month)
         draft.unlink(missing_ok=True)
-        state = self._engine.partition_state(READINGS, str(month))
-        chosen = f"FROM readings FINAL WHERE toYYYYMM(ts) = {month}"
+        state = self._engine.partition_state(self.table, str(month))
+        chosen = f"FROM {self.table.name} FINAL WHERE toYYYYMM(ts) = {month}"
         try:
             self._engine.background(
-                f"INSERT INTO FUNCTION file({literal(str(draft))}, 'Parquet', {literal(_structure())})"
-                f" SELECT {_names()} {chosen} ORDER BY org, series, ts"
-                f" SETTINGS output_format_parquet_row_group_size = {GROUP_ROWS},"
+                f"INSERT INTO FUNCTION file({literal(str(draft))}, 'Parquet', {literal(self._structure)})"
+                f" SELECT {self._columns} {chosen} ORDER BY org, series, ts"
+                f" SETTINGS output_format_parquet_row_group_size = {GROUP_ROWS[self.table.name]},"
+                " output_format_parquet_row_group_size_bytes = 64000000,"
                 " output_format_parquet_compression_method = 'zstd'"
             )
             _flush(draft)
-            wanted = self._engine.query(f"SELECT {_SUM} {chosen}", "TSVRaw")
-            written = self._engine.query(f"SELECT {_SUM} FROM {self._file(draft)}", "TSVRaw")
+            wanted = self._engine.query(f"SELECT {self._sum} {chosen}", "TSVRaw", settings=BACKGROUND)
+            written = self._engine.query(f"SELECT {self._sum} FROM {self._file(draft)}", "TSVRaw", settings=BACKGROUND)
         except StoreFailure:
             draft.unlink(missing_ok=True)  # the disk may be full: room is what it needs most
             raise
@@ -144,12 +164,12 @@ class ColdStore:
         draft.rename(path)
         _flush(self._folder)
         self._note(Month(month, rows, size, digest, "cold"))
-        if not self._engine.drop_partition(READINGS, str(month), state):
+        if not self._engine.drop_partition(self.table, str(month), state):
             self._note(Month(month, 0, 0, "", "thawed"))  # something came in between: it stays in the store
             path.unlink()
             return False
         self._attach()
-        log.info("a month went to a file", month=month, rows=rows, bytes=size)
+        log.info("a month went to a file", table=self.table.name, month=month, rows=rows, bytes=size)
         return True
 
     def _check(self) -> None:
@@ -157,7 +177,8 @@ class ColdStore:
         torn = 0
         for one in self.months():
             path = self.path(one.month)
-            if one.state == "thawed":
+            back = self._engine.partition_state(self.table, str(one.month)) != "0\t0"
+            if one.state in ("thawed", "open") or (one.state == "wanted" and back and not path.exists()):
                 path.unlink(missing_ok=True)
             elif not path.exists() or not _whole(path, one.bytes):
                 torn += 1
@@ -165,45 +186,37 @@ class ColdStore:
                     path.rename(path.with_suffix(".torn"))
                 self._note(Month(one.month, one.rows, one.bytes, one.digest, "torn"))
                 log.error("the file of a cold month is torn; restore it from a backup", month=one.month, file=str(path))
-            elif one.state == "cold" and self._engine.partition_state(READINGS, str(one.month)) != "0\t0":
+            elif one.state == "cold" and back:
                 self.thaw(one.month)
-        TORN.set(torn)
+        TORN.labels(self.table.name).set(torn)
         self._attach()
 
     def _attach(self) -> None:
-        """Let ``readings_cold`` read the files there are."""
-        months = [str(one.month) for one in self.months() if one.state == "cold" and self.path(one.month).exists()]
-        columns = ", ".join(f"`{column.name}` {column.type}" for column in COLD_READINGS.columns)
+        """Let the cold table read the files there are."""
+        there = (one for one in self.months() if one.state in ("cold", "wanted"))
+        months = [str(one.month) for one in there if self.path(one.month).exists()]
         names = (
             "{" + ",".join(months) + "}" if len(months) > 1 else "".join(months) or "none*"
         )  # a name without a pattern must exist
         self._engine.background(
-            f"CREATE OR REPLACE TABLE {COLD_READINGS.name} ({columns})"
-            f" ENGINE = File(Parquet, {literal(f'{self._folder}/readings-{names}.parquet')})"
+            f"CREATE OR REPLACE TABLE {cold_of(self.table).name} ({self._structure})"
+            f" ENGINE = File(Parquet, {literal(f'{self._folder}/{self.table.name}-{names}.parquet')})"
         )
 
     def _note(self, month: Month) -> None:
         self._engine.background(
-            f"INSERT INTO cold SELECT 'readings', {month.month}, {literal(self.path(month.month).name)}, {month.rows},"
-            f" {month.bytes}, {literal(month.digest)}, {literal(month.state)},"
+            f"INSERT INTO cold SELECT '{self.table.name}', {month.month}, {literal(self.path(month.month).name)},"
+            f" {month.rows}, {month.bytes}, {literal(month.digest)}, {literal(month.state)},"
             f" greatest(now64(3), (SELECT max(at) FROM cold) + toIntervalMillisecond(1))"
         )
 
     def _file(self, path: Path) -> str:
-        return f"file({literal(str(path))}, 'Parquet', {literal(_structure())})"
+        return f"file({literal(str(path))}, 'Parquet', {literal(self._structure)})"
 
 
 def before(now: float, days: int) -> int:
     """The first month, as 202611, that is not wholly older than ``days`` at ``now`` (seconds)."""
     return int(time.strftime("%Y%m", time.gmtime(now - days * 86_400)))
-
-
-def _names() -> str:
-    return ", ".join(f"`{column.name}`" for column in READINGS.columns)
-
-
-def _structure() -> str:
-    return ", ".join(f"{column.name} {column.type}" for column in READINGS.columns)
 
 
 def _flush(path: Path) -> None:

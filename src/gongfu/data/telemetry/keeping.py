@@ -46,8 +46,11 @@ def kept(orgs: Collection[int], series: Sequence[int], *, store: StoreClient | N
         "SELECT series, sum(n) AS n, toUnixTimestamp(min(first)) AS first, toUnixTimestamp(max(last)) AS last FROM ("
         f"SELECT series, sum(n) AS n, min(start) AS first, max(start) AS last FROM rollups FINAL WHERE {scope}"
         " AND step = 86400 AND n > 0 GROUP BY series"
-        f" UNION ALL SELECT series, count(), {ends} FROM texts WHERE {scope} GROUP BY series"
-        f" UNION ALL SELECT series, count(), {ends} FROM arrays WHERE {scope} GROUP BY series) GROUP BY series",
+        + "".join(
+            f" UNION ALL SELECT series, count(), {ends} FROM {table} WHERE {scope} GROUP BY series"
+            for table in ("texts", "texts_cold", "arrays", "arrays_cold")
+        )
+        + ") GROUP BY series",
         asked,
         orgs=orgs,
     )
@@ -105,13 +108,8 @@ def erase(
     wanted = ",".join(map(str, sorted(series)))
     mine = f"org = {org} AND series IN ({wanted or 'NULL'})"
     when = f"ts >= toDateTime64({start}, 6, 'UTC') AND ts < toDateTime64({end}, 6, 'UTC')"
-    generation = OUTSIDE + secrets.randbelow(OUTSIDE)
-    source.command(
-        f"INSERT INTO dirty SELECT {generation}, org, series, 0, intDiv(toUnixTimestamp(min(ts)), 60)"
-        f" * 60, toUnixTimestamp(max(ts)) + 60 FROM readings_cold WHERE {mine} AND {when} GROUP BY org, series"
-    )
-    while source.command(f"SELECT count() FROM readings_cold WHERE {mine} AND {when}") not in ("0", ""):
-        wait()
+    for table in _RAW:
+        _thaw(source, table, f"{mine} AND {when}", wait)
     last = f"toDateTime({min(end, _FOREVER)}, 'UTC')"
     whole = f"start >= toDateTime({start}, 'UTC') AND start + toIntervalSecond(step) <= {last}"
     conditions = dict.fromkeys((*_RAW, "latest"), f"{mine} AND {when}") | dict.fromkeys(_ROLLED, f"{mine} AND {whole}")
@@ -135,6 +133,19 @@ def erase(
     after = {name: _counted(source, name, condition) for name, condition in conditions.items() if name != "latest"}
     after["latest"] = _counted(source, "latest", conditions["latest"])
     return [Counted(name, before[name][0], after[name][0], before[name][1]) for name in conditions]
+
+
+def _thaw(source: StoreClient, table: str, condition: str, wait: Callable[[], None]) -> None:
+    """Have the recorder bring back the months of ``table`` in which something fits, and keep them for an hour."""
+    while source.command(f"SELECT count() FROM {table}_cold WHERE {condition}") not in ("0", ""):
+        # The state of another moment would win over this one by its time: nothing is written over a thawed month.
+        source.command(
+            "INSERT INTO cold SELECT source, month, file, rows, bytes, digest, 'wanted',"
+            " greatest(now64(3), at + toIntervalMillisecond(1)) FROM cold FINAL"
+            f" WHERE source = '{table}' AND state = 'cold' AND month IN"
+            f" (SELECT toYYYYMM(ts) FROM {table}_cold WHERE {condition})"
+        )
+        wait()
 
 
 def _span(source: StoreClient, table: str, condition: str) -> tuple[int, int]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from urllib.parse import urlsplit
 
-from gongfu.data.telemetry import batch, upkeep, views
+from gongfu.data.telemetry import batch, cold, upkeep, views
 from gongfu.data.telemetry.cold import ColdStore
 from gongfu.data.telemetry.consume import Consumer
 from gongfu.data.telemetry.dirt import Dirt
@@ -42,20 +42,21 @@ def main(settings: Settings) -> None:
     process.run(settings, "recorder", body)
 
 
-def _open(settings: Settings) -> tuple[Engine, ColdStore | None, ops.App | None]:
+def _open(settings: Settings) -> tuple[Engine, Sequence[ColdStore], ops.App | None]:
     if settings.store_url:
         from gongfu.data.telemetry.store.remote import RemoteEngine  # noqa: PLC0415 - a client most nodes never load
 
         remote = RemoteEngine(settings.store_url)
         migrate(remote)
         views.make(remote, urlsplit(settings.store_url).path.strip("/") or DATABASE)
-        return remote, None, None
+        return remote, (), None
     embedded = EmbeddedEngine(settings.path("telemetry"))
     migrate(embedded)
     views.make(embedded, DATABASE)
     password = secret(settings.home, "store-internal")
     app = FreezeApp(embedded, password, StoreApp(embedded, password).app())
-    return embedded, ColdStore(embedded, settings.path("telemetry", "cold")), app
+    folder = settings.path("telemetry", "cold")
+    return embedded, [ColdStore(embedded, folder, table) for table in cold.TIERED], app
 
 
 @contextlib.asynccontextmanager

@@ -68,15 +68,18 @@ ARRAYS: Final = (
     "SELECT series, toUnixTimestamp64Micro(ts) AS t, values, rate, quality AS q FROM arrays FINAL"
     f" WHERE {_RANGE} ORDER BY series, t DESC LIMIT {{points:UInt32}} BY series"
 )
-COLD: Final = f"SELECT count() AS n FROM readings_cold WHERE {_RANGE}"
+COLD: Final = {
+    table: f"SELECT count() AS n FROM {table}_cold WHERE {_RANGE}" for table in ("readings", "texts", "arrays")
+}
+_COLUMNS: Final = {"readings": "value", "texts": "text", "arrays": "values, rate"}
 
 
-def with_cold(sql: str) -> str:
-    """``sql`` over the readings of a range, those in files included; of two with one time the later arrival."""
-    one = "SELECT org, series, ts, value, quality, arrived FROM"
-    both = f"{one} readings FINAL WHERE {_RANGE} UNION ALL {one} readings_cold WHERE {_RANGE}"
+def with_cold(sql: str, table: str = "readings") -> str:
+    """``sql`` over a range of ``table``, what lies in files included; of two with one time the later arrival."""
+    one = f"SELECT org, series, ts, {_COLUMNS[table]}, quality, arrived FROM"
+    both = f"{one} {table} FINAL WHERE {_RANGE} UNION ALL {one} {table}_cold WHERE {_RANGE}"
     source = f"(SELECT * FROM ({both}) ORDER BY series, ts, arrived DESC LIMIT 1 BY org, series, ts)"
-    return sql.replace("FROM readings FINAL", f"FROM {source}").replace("FROM readings WHERE", f"FROM {source} WHERE")
+    return sql.replace(f"FROM {table} FINAL", f"FROM {source}").replace(f"FROM {table} WHERE", f"FROM {source} WHERE")
 
 
 STATES: Final = (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DATABASE = "gongfu"
 """Database of the embedded store, and of a server whose address names none."""
 
-VERSION = 4
+VERSION = 5
 """Version of the tables below; raised together with a step in :data:`STEPS`."""
 
 
@@ -58,14 +58,6 @@ TEXTS = Table(
     version="arrived",
     partition="toYYYYMM(ts)",
 )
-COLD_READINGS = Table(
-    "readings_cold",
-    READINGS.columns,
-    key=READINGS.key,
-    version=READINGS.version,
-    partition=READINGS.partition,
-)
-"""Months that :mod:`.cold` took out of ``readings``: Parquet files behind the embedded engine, empty on a server."""
 LATEST = Table(
     "latest",
     (
@@ -109,6 +101,14 @@ ARRAYS = Table(
     version="arrived",
     partition="toYYYYMM(ts)",
 )
+
+
+def cold_of(table: Table) -> Table:
+    """Where months of ``table`` are read that :mod:`.cold` took out of it: files, and an empty table on a server."""
+    return Table(f"{table.name}_cold", table.columns, table.key, table.version, table.partition)
+
+
+COLD_READINGS, COLD_TEXTS, COLD_ARRAYS = map(cold_of, (READINGS, TEXTS, ARRAYS))
 SERIES = Table(
     "series",
     (
@@ -224,6 +224,8 @@ TABLES = (
     POISON,
     DIRTY,
     COLD_READINGS,
+    COLD_TEXTS,
+    COLD_ARRAYS,
 )
 """What a tenant may read, each row of which names its owner in ``org``; ``kernel.store.TABLES`` has their names."""
 
@@ -252,13 +254,14 @@ COLD = Table(
         Column("rows", "UInt64"),
         Column("bytes", "UInt64"),
         Column("digest", "String"),  # SHA-256 of the file
-        Column("state", "LowCardinality(String)"),  # cold, thawed, torn
+        Column("state", "LowCardinality(String)"),  # cold, wanted, thawed, open, torn
         Column("at", "DateTime64(3, 'UTC')"),
     ),
     key=("source", "month"),
     version="at",
 )
-"""Months whose readings lie in Parquet files."""
+"""Months that lie in Parquet files. An erasure wants one back, which is then open, not to be moved again, for an hour.
+"""
 OWN = (ROLLING, COLD)
 """What the recorder keeps for itself; no tenant reads it."""
 
@@ -282,6 +285,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO dirty SELECT 0, org, series, 1, intDiv(toUnixTimestamp(min(ts)), 60) * 60,"
         " toUnixTimestamp(max(ts)) + 1 FROM texts WHERE ts < '2106-01-01' GROUP BY org, series",
     ),
+    tuple(table.ddl() for table in (COLD_TEXTS, COLD_ARRAYS)),
 )
 """Statements that lead from version n to n+1."""
 

@@ -89,7 +89,9 @@ def states(
     found: dict[int, History] = {}
     if ids and orgs:
         asked: dict[str, Value] = {"orgs": sorted(orgs), "series": ids, "start": low, "end": high, "points": points}
-        for one, part in charting.by_series((store or client()).query_arrow(queries.STATES, asked, orgs=orgs)):
+        source = store or client()
+        sql = charting.warm(source, sorted(orgs), ids, low, high, "texts")(queries.STATES)
+        for one, part in charting.by_series(source.query_arrow(sql, asked, orgs=orgs)):
             rows = zip(_column(part, "t"), part.column("x").to_pylist(), _column(part, "q"), strict=True)
             found[one] = History(one, [Point(t // 1000, x, q) for t, x, q in rows], part.num_rows < points)
     return [found.get(one, History(one, [], True)) for one in ids]
@@ -131,8 +133,10 @@ def arrays(
         "end": high,
         "points": max(1, min(limit, 1000)),
     }
+    source = store or client()
+    sql = charting.warm(source, sorted(orgs), ids, low, high, "arrays")(queries.ARRAYS)
     found = []
-    for row in (store or client()).query_arrow(queries.ARRAYS, asked, orgs=orgs).to_pylist():
+    for row in source.query_arrow(sql, asked, orgs=orgs).to_pylist():
         values = np.array(row["values"], np.float64)
         drawn = [
             (place, float(values[place]) if np.isfinite(values[place]) else None)
@@ -252,7 +256,9 @@ def export_texts(
     low, high = rules.check_range(start, end)
     ids = rules.check_series(series)
     asked: dict[str, Value] = {"orgs": sorted(orgs), "series": ids, "start": low, "end": high, "points": EXPORT_ROWS}
-    return (store or client()).query_arrow(queries.STATES, asked, orgs=orgs, limit_seconds=30)
+    source = store or client()
+    sql = charting.warm(source, sorted(orgs), ids, low, high, "texts")(queries.STATES)
+    return source.query_arrow(sql, asked, orgs=orgs, limit_seconds=30)
 
 
 def _column(table: pa.Table, name: str) -> list[int]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -39,19 +39,19 @@ log = structlog.get_logger(__name__)
 
 
 class Upkeep:
-    """The upkeep of one store; ``cold`` is None where the store is a server, which has tiers of its own."""
+    """The upkeep of one store; ``cold_stores`` are none where the store is a server, which has tiers of its own."""
 
     def __init__(
         self,
         engine: Engine,
         dirt: Dirt,
-        cold_store: ColdStore | None,
+        cold_stores: Sequence[ColdStore],
         cold_after_days: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine
         self._roller = Roller(engine, dirt, clock)
-        self._cold = cold_store
+        self._cold = {one.table.name: one for one in cold_stores}
         self._after = cold_after_days
         self._clock = clock
         self._rolled = clock()
@@ -60,8 +60,8 @@ class Upkeep:
     def round(self) -> None:
         """Roll up what waits; once an hour keep the rest in order. Raises :class:`StoreFailure`."""
         began = self._clock()
-        if self._cold is not None:
-            self._cold.thaw_touched()
+        for tier in self._cold.values():
+            tier.thaw_touched()
         with PASSES.time():
             self._roller.roll()
         self._rolled = began // MINUTE * MINUTE
@@ -82,8 +82,8 @@ class Upkeep:
         self._engine.background(
             f"ALTER TABLE poison DELETE WHERE first_at < toDateTime({now - poison.KEPT_DAYS * _DAY}, 'UTC')"
         )
-        if self._cold is not None and self._after:
-            self._cold.freeze(cold.before(now, self._after))
+        for tier in self._cold.values() if self._after else ():
+            tier.freeze(cold.before(now, self._after))
 
     def lag(self) -> float:
         """Seconds since the last minute that roll-ups know."""
@@ -95,13 +95,13 @@ class Upkeep:
             f"(org, series) IN (SELECT org, series FROM series FINAL WHERE {column} = {days})"
             f" AND {moment} < toDateTime({max(0, now - (days + 1) * _DAY)}, 'UTC')"
         )
-        if table == "readings" and self._cold is not None:
+        if tier := self._cold.get(table):
             found = self._engine.background(
                 "SELECT arrayStringConcat(arrayMap(x -> toString(x), groupUniqArray(toYYYYMM(ts))), ',')"
-                f" FROM readings_cold WHERE {old}"
+                f" FROM {table}_cold WHERE {old}"
             )
             for month in map(int, filter(None, found.split(","))):
-                self._cold.thaw(month)
+                tier.thaw(month)
         if self._engine.background(f"SELECT count() FROM {table} WHERE {old}") != "0":
             self._engine.background(f"ALTER TABLE {table} DELETE WHERE {old}")
 

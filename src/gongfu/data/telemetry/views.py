@@ -35,7 +35,7 @@ _SHOWN: Final = {
 }
 """Columns that say what they say in ``system``; every other one is there and empty."""
 _KEY: Final = {"tables": "name", "columns": "table"}
-_UNLISTED: Final = frozenset(("dirty", "poison", "readings_cold"))
+_UNLISTED: Final = frozenset(("dirty", "poison", "readings_cold", "texts_cold", "arrays_cold"))
 """What a person may read but has no use for: inside, friendlier views have it, or its definition names files."""
 _NAMES: Final = (
     "s.device_key AS device, s.tag_key AS tag, s.name AS name, s.unit AS unit, s.model AS model, s.owner AS owner"
@@ -48,6 +48,7 @@ _ROLLED: Final = (
 
 
 _HOT: Final = "SELECT org, series, ts, value, quality FROM"
+_SAID: Final = "SELECT org, series, ts, text, quality FROM"
 
 
 def _friendly(source: str, columns: str) -> str:
@@ -62,7 +63,9 @@ FRIENDLY: Final = {
     "points": _friendly(
         f"{_HOT} readings FINAL UNION ALL {_HOT} readings_cold", "r.ts AS time, r.value AS value, r.quality AS quality"
     ),
-    "text_points": _friendly("SELECT * FROM texts FINAL", "r.ts AS time, r.text AS text, r.quality AS quality"),
+    "text_points": _friendly(
+        f"{_SAID} texts FINAL UNION ALL {_SAID} texts_cold", "r.ts AS time, r.text AS text, r.quality AS quality"
+    ),
     "last_points": _friendly(
         "SELECT * FROM latest FINAL", "r.ts AS time, r.value AS value, r.text AS text, r.quality AS quality"
     ),
