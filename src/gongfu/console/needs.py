@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
 from gongfu.data.alarms import services as alarms
+from gongfu.governance.applications import due as support
 from gongfu.governance.indicators import due as figures
 from gongfu.identity.business import services as business
 from gongfu.kernel.accounts import services as accounts
@@ -32,7 +33,7 @@ class Need:
 
 def needs(user: User) -> list[Need]:
     """Whatever waits for ``user``; people who may only read are never asked."""
-    found = [*_waiting_alarms(user), *_due_figures(user)]
+    found = [*_waiting_alarms(user), *_due_figures(user), *_due_applications(user)]
     if can_edit(user, None):
         found += [*_refused_devices(user), *_waiting_applications(user), *_waiting_rules(user)]
     return found
@@ -99,3 +100,31 @@ def _due_figures(user: User) -> Iterator[Need]:
     if waiting:
         sentence = ngettext("%(n)d figure waits for your signature.", "%(n)d figures wait for your signature.", waiting)
         yield Need(waiting, sentence % {"n": waiting}, reverse("governance-reporting"))
+
+
+def _due_applications(user: User) -> Iterator[Need]:
+    desk = reverse("governance-desk")
+    due = support.late_or_today(user)
+    if due:
+        sentence = ngettext(
+            "%(n)d application for support is due today or late.",
+            "%(n)d applications for support are due today or late.",
+            due,
+        )
+        yield Need(due, sentence % {"n": due}, desk)
+    asked = len(support.questions(user))
+    if asked:
+        sentence = ngettext(
+            "%(n)d application waits for your department's opinion.",
+            "%(n)d applications wait for your department's opinion.",
+            asked,
+        )
+        yield Need(asked, sentence % {"n": asked}, desk)
+    returned = len(support.to_complete(user))
+    if returned:
+        sentence = ngettext(
+            "%(n)d application for support has to be completed.",
+            "%(n)d applications for support have to be completed.",
+            returned,
+        )
+        yield Need(returned, sentence % {"n": returned}, reverse("governance-portal"))

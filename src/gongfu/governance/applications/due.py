@@ -48,7 +48,7 @@ def desk(user: User) -> Desk:
     )
     late, today, later, others = [], [], [], []
     for one in found:
-        if one.state in _THEIRS:
+        if one.state in _THEIRS and not one.late:
             others.append(one)
         elif one.late:
             late.append(one)

@@ -5,6 +5,7 @@ Texts are kept as they were typed until the application is handed in: a draft ma
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -98,6 +99,9 @@ def sections(clause: Clause) -> list[Section]:
     if clause.basis:
         kind = Kind.MONEY if clause.basis_unit == "yuan" else Kind.STARS
         asked.append(Field("basis", kind, words=Words(clause.basis, clause.basis_en), most=30))
+    if clause.basis and clause.basis_unit == "yuan":
+        help_text = mark("One a line: number; seller; amount; date. Officials compare them with other applications.")
+        asked.append(Field("invoices", Kind.LONG, mark("Invoices"), help=help_text, most=8000, required=False))
     asked.append(Field("summary", Kind.LONG, mark("Short description"), most=4000))
     return [_WHO, Section(mark("What is applied for"), tuple(asked)), _ACCOUNT]
 
@@ -132,6 +136,7 @@ class Filled:
     matter: str = ""
     year: int = 0
     basis: Decimal = ZERO
+    invoices: str = ""
     summary: str = ""
     account_holder: str = ""
     bank: str = ""
@@ -158,6 +163,10 @@ def read(clause: Clause, answers: Mapping[str, str]) -> Read:
             continue
         if value is not None:
             found[one.name] = value
+    try:
+        invoices(str(found.get("invoices", "")))
+    except GongfuError as error:
+        faults["invoices"] = error
     holder, name = str(found.get("account_holder", "")), str(found.get("name", ""))
     if holder and name and holder != name:
         faults["account_holder"] = Invalid(
@@ -200,6 +209,46 @@ def _value(one: Field, given: str) -> str | int | Decimal | None:
     return text
 
 
+@dataclass(frozen=True)
+class Paid:
+    """An invoice as it was typed."""
+
+    number: str
+    seller: str = ""
+    amount: Decimal | None = None
+    day: dt.date | None = None
+
+
+def invoices(text: str, *, lenient: bool = False) -> list[Paid]:
+    """Lines of ``number; seller; amount; date``, the last three as far as they are known.
+
+    Raises :class:`Invalid` naming the line; with ``lenient`` a wrong line is passed over.
+    """
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        parts = [part.strip() for part in re.split(r"[;；\t]", line)]
+        if not any(parts):
+            continue
+        name, seller, amount, day = (*parts, "", "", "")[:4]
+        try:
+            if not re.fullmatch(r"[0-9A-Za-z \uff10-\uff19-]{4,30}", name) or len(parts) > 4:
+                raise Invalid(mark("{value} is no number of an invoice."), value=name[:40])
+            found.append(
+                Paid(
+                    name,
+                    seller[:120],
+                    money(amount) if amount else None,
+                    dt.date.fromisoformat(day.replace("/", "-")) if day else None,
+                )
+            )
+        except (GongfuError, ValueError) as error:
+            if lenient:
+                continue
+            reason = error.text() if isinstance(error, GongfuError) else day[:40]
+            raise Invalid(mark("Line {line}: {reason}"), line=number, reason=reason) from error
+    return found
+
+
 def account(text: str) -> str:
     """A bank account without spaces; raises :class:`Invalid`. Accounts of enterprises have 8 to 32 digits."""
     plain = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text))
@@ -215,17 +264,15 @@ def check_text(text: str, most: int, *, lines: bool = False) -> str:
     """
     if len(text) > most:
         raise Invalid(mark("At most {most} characters."), most=most)
-    bad = next(
-        (
-            one
-            for one in text
-            if unicodedata.category(one) in ("Cc", "Cs", "Cf", "Co") and not (lines and one in "\r\n\t")
-        ),
-        "",
-    )
+    bad = next((one for one in text if _unshown(one) and not (lines and one in "\r\n\t")), "")
     if bad:
         raise Invalid(mark("A character in it cannot be shown: U+{code}."), code=f"{ord(bad):04X}")
     return text
+
+
+def _unshown(character: str) -> bool:
+    """Control and format characters, halves of pairs, private ones, and what stands for a text that was garbled."""
+    return character == "\ufffd" or unicodedata.category(character) in ("Cc", "Cs", "Cf", "Co")
 
 
 def money(text: str) -> Decimal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from gongfu.governance.applications import desk_pages, form_pages, notice_pages, public_pages, story_pages
+from gongfu.governance.applications import desk_pages, form_pages, notice_pages, paper_pages, public_pages, story_pages
 from gongfu.governance.applications.models import Application
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.accounts.permissions import everyone, nobody
@@ -54,4 +54,5 @@ urlpatterns = [
     *story_pages.urlpatterns,
     *desk_pages.urlpatterns,
     *public_pages.urlpatterns,
+    *paper_pages.urlpatterns,
 ]

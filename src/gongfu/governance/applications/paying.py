@@ -16,7 +16,7 @@ from gongfu.governance.applications.permissions import acts_for_applicant, requi
 from gongfu.governance.applications.procedure import State
 from gongfu.governance.support import services as support
 from gongfu.governance.support.services import Draft
-from gongfu.kernel.accounts.models import User
+from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.audit import services as audit
 from gongfu.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from gongfu.kernel.i18n import mark
@@ -128,6 +128,17 @@ def hindrance(application: Application, part: Instalment) -> Conflict | None:
             remedy=mark("Two officials confirm it, or one refuses it."),
         )
     return None
+
+
+def payable(office: Organisation) -> list[Instalment]:
+    """Instalments of ``office`` that fall due by today and that nothing hinders, the oldest first."""
+    found = Instalment.objects.filter(
+        application__office=office,
+        application__state__in=_PAYABLE,
+        paid_on__isnull=True,
+        due_on__lte=clock.today(),
+    ).select_related("application__notice", "application__organisation")
+    return [one for one in found.order_by("due_on", "pk") if hindrance(one.application, one) is None]
 
 
 def pay(

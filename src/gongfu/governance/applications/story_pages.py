@@ -21,6 +21,7 @@ from gongfu.governance.applications import (
     requirements,
     reviewing,
     services,
+    signalling,
     steps,
     sums,
 )
@@ -82,8 +83,10 @@ def _story(
         if official and application.state in (State.JOINT, State.CONSULT)
         else [],
         "objections": application.objections.all() if official else [],
+        "decided": application.steps.filter(name__in=("approve", "refuse", "uphold", "revoke")).exists(),
         "today": clock.today(),
         "may_decide": official and application.state == State.DELIBERATION,
+        "signals": signalling.concerning(application) if official and application.submitted_at else [],
         **reviewing.context(user, application, official=official),
     }
     try:

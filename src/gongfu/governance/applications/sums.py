@@ -50,10 +50,17 @@ def enterprise_of(application: Application) -> Beneficiary:
 
 
 def result(application: Application, *, decided: Decimal | None = None) -> Result:
-    """What it comes to, explained line by line. Raises :class:`NotFound`, :class:`Invalid`."""
+    """What it comes to, explained line by line, before anything of it was paid. Raises :class:`NotFound`,
+    :class:`Invalid`.
+    """
     enterprise, on = enterprise_of(application), application.applied_on
     claim = asked(application, decided=decided)
-    if enterprise.pk is not None:
-        return support.settle_for(enterprise, [claim], on)[0]
     schemes = support.schemes_on(application.office, [claim], on)
-    return settle(schemes, support.claims_of(enterprise, [claim], on), [])[0]
+    had = support.ledger_of(enterprise, without=_own(application)) if enterprise.pk is not None else []
+    return settle(schemes, support.claims_of(enterprise, [claim], on), had)[0]
+
+
+def _own(application: Application) -> list[int]:
+    """Entries of the ledger by which this very application was paid."""
+    paid = application.instalments.filter(entry__isnull=False) if application.pk else None
+    return list(paid.values_list("entry", flat=True)) if paid is not None else []

@@ -102,9 +102,9 @@ def enterprise_called(actor: User, office: Organisation, name: str, credit_code:
     return made
 
 
-def ledger_of(enterprise: Beneficiary) -> list[Entry]:
-    """Everything it has had, as the rules know it."""
-    return entries(LedgerEntry.objects.filter(enterprise=enterprise))
+def ledger_of(enterprise: Beneficiary, *, without: Sequence[int] = ()) -> list[Entry]:
+    """Everything it has had, as the rules know it; ``without`` names entries to leave out."""
+    return entries(LedgerEntry.objects.filter(enterprise=enterprise).exclude(pk__in=without))
 
 
 def schemes_on(office: Organisation | None, asked: Sequence[Asked], on: dt.date) -> dict[str, Scheme]:

@@ -37,6 +37,7 @@ class Verified:
     name: str
     credit_code: str
     until: dt.date
+    representative: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def verified(organisation: Organisation) -> Verified | None:
     )
     if found is None or found.valid_until is None:
         return None
-    return Verified(found.legal_name, found.credit_code, found.valid_until)
+    return Verified(found.legal_name, found.credit_code, found.valid_until, found.representative)
 
 
 def place(application: Verification) -> None:
