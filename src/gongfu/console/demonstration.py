@@ -7,6 +7,7 @@ from gongfu.data.dashboards import demonstration as dashboards
 from gongfu.data.performance import demonstration as performance
 from gongfu.data.retrofit import demonstration as retrofit
 from gongfu.governance.indicators import demonstration as indicators
+from gongfu.governance.review import demonstration as review
 from gongfu.governance.support import demonstration as support
 from gongfu.identity.business import demonstration as business_demonstration
 from gongfu.identity.registry import services as registry
@@ -39,6 +40,9 @@ def seed(settings: Settings) -> None:
         if first is not None:
             support.seed(operator, first)
         indicators.seed(operator)
+        office = Organisation.objects.filter(code=indicators.OFFICE).first()
+        if office is not None and first is not None:
+            review.seed(office, first)
 
 
 def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: Organisation | None) -> None:

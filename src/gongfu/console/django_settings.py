@@ -88,6 +88,7 @@ GONGFU_APPS = [
     "gongfu.data.backup",
     "gongfu.governance.support",
     "gongfu.governance.indicators",
+    "gongfu.governance.review",
     "gongfu.console",
 ]
 INSTALLED_APPS = [
@@ -125,6 +126,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "gongfu.kernel.pages.middleware.ErrorMiddleware",
     "gongfu.kernel.accounts.middleware.SignInRequiredMiddleware",
+    "gongfu.governance.review.middleware.ExpertsOnlyMiddleware",
 ]
 TEMPLATES = [
     {
