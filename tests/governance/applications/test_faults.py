@@ -100,7 +100,7 @@ def test_who_checked_first_does_not_decide_last() -> None:
     part = paying.Part(Decimal(300_000), clock.today())
     with pytest.raises(Forbidden, match="needs a second official"):
         paying.approve(at.li, made, Decimal(300_000), [part], document="纪要3号")
-    with pytest.raises(Conflict, match=r"300000.00 yuan are due|300,000"):
+    with pytest.raises(Conflict, match=r"300000\.00 yuan are due"):
         paying.approve(
             at.wang, made, Decimal(300_001), [paying.Part(Decimal(300_001), clock.today())], document="纪要3号"
         )
@@ -116,7 +116,7 @@ def test_the_window_closes_at_midnight_in_china_to_the_microsecond(monkeypatch: 
     at_moment(monkeypatch, last)
     assert services.hand_in(at.people[0], first).state == "submitted"
     at_moment(monkeypatch, last + dt.timedelta(microseconds=1))
-    with pytest.raises(Conflict, match="until|to 2026-09-30 24:00"):
+    with pytest.raises(Conflict, match="to 2026-09-30 24:00"):
         services.hand_in(at.people[1], second)
     assert Application.objects.get(pk=second.pk).answers["matter"] == "设备互联平台"
 

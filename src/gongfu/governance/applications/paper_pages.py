@@ -22,7 +22,7 @@ from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.audit import services as audit
 from gongfu.kernel.errors import Conflict, NotFound
 from gongfu.kernel.i18n import mark
-from gongfu.kernel.pages.xlsx import to_xlsx
+from gongfu.kernel.pages.xlsx import Cell, to_xlsx
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _KINDS: dict[str, Kind] = {"pdf": "pdf", "docx": "docx"}
@@ -102,7 +102,7 @@ def payments_file(request: HttpRequest, ending: str) -> HttpResponse:
         return _sent(request, papers.payments(str(office), parts, clock.today()), "payments", ending)
     heads = [_("Receipt number"), _("Enterprise"), _("Unified social credit code"), _("Matter"), _("Account holder")]
     heads += [_("Bank"), _("Account"), _("Amount (CNY)"), _("Due on")]
-    rows = [
+    rows: list[list[Cell]] = [
         [
             *(one.application.number, one.application.name, one.application.credit_code, one.application.matter),
             *(one.application.account_holder, one.application.bank, one.application.account),

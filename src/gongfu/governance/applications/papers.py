@@ -15,10 +15,21 @@ from gongfu.governance.applications.procedure import NAMES, State
 from gongfu.governance.applications.records import Instalment, masked_account
 from gongfu.governance.applications.templatetags.applications import moment, until
 from gongfu.governance.documents.model import Block, Document, Facts, Grid, Heading, Items, Language, Text
-from gongfu.governance.support.templatetags.support import title, yuan
+from gongfu.governance.support.rules import Words
+from gongfu.governance.support.schemes import Clause
 from gongfu.kernel.errors import GongfuError
 from gongfu.kernel.i18n import translate
 from gongfu.kernel.workdays.rules import CHINA
+
+
+def yuan(amount: Decimal | None) -> str:
+    """¥8,500.00; a dash for nothing known."""
+    return "–" if amount is None else f"¥{amount:,.2f}"
+
+
+def title(clause: Clause) -> str:
+    """What a clause is called."""
+    return Words(clause.title, clause.title_en).in_language(get_language())
 
 
 def _language() -> Language:
@@ -106,7 +117,8 @@ def public_notice(one: Publication) -> Document:
         for number, each in enumerate(one.listed.order_by("name", "pk"), 1)
     )
     said = _(
-        "Everybody may object with his name from %(first)s until %(last)s 24:00, on the page of this notice or in writing."
+        "Everybody may object with his name from %(first)s until %(last)s 24:00, on the page of this notice"
+        " or in writing."
     ) % {"first": _day(one.begins_on), "last": _day(one.ends_on)}
     contact = [Text(_("Contact: %(contact)s") % {"contact": one.notice.contact})] if one.notice.contact else []
     return Document(
