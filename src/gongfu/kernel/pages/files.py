@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import BinaryIO, cast
 
+from django.core.files import File
 from django.core.handlers.asgi import ASGIRequest
 from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 
 _PIECE = 2**16
 
 
-def download(request: HttpRequest, file: BinaryIO, name: str, content_type: str = "") -> FileResponse:
+def download(request: HttpRequest, file: BinaryIO | File[bytes], name: str, content_type: str = "") -> FileResponse:
     """``file`` as an attachment called ``name``; closed when it is sent, or its reader has gone."""
     given = {"content_type": content_type} if content_type else {}
     answer = FileResponse(file, as_attachment=True, filename=name, **given)
