@@ -21,7 +21,6 @@ from gongfu.cli import node_settings
 from gongfu.cli.show import duration
 from gongfu.data.backup import keeping, work
 from gongfu.data.backup.keeping import Policy
-from gongfu.data.backup.taking import elsewhere
 from gongfu.data.backup.wire import Mark
 from gongfu.kernel.errors import NotFound
 from gongfu.kernel.i18n import mark, translate
@@ -37,7 +36,7 @@ _PARTS = {
 }
 
 
-_ELSEWHERE = mark("Not in it: what lies behind {setting}. Back that up with its own tools at the same time.")
+_ELSEWHERE = mark("Not in it: what lay behind {setting}. Restore that with its own tools.")
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -79,8 +78,6 @@ def back_up(place: str, recovery_file: Path | None, *, json: bool, prune: bool, 
         round(time.monotonic() - started, 2),
         work.place_of(settings, place),
     )
-    for name in elsewhere(settings):
-        sys.stderr.write(translate(_ELSEWHERE).format(setting=name) + "\n")
     if json:
         sys.stdout.write(msgspec.json.encode(taken).decode() + "\n")
         return
@@ -103,6 +100,11 @@ def restore(place: str, home: Path | None, number: int, recovery_file: Path | No
     with _bar(quiet=json) as report:
         done = work.restore(settings, place, text, number, target, report)
     snapshot = done.snapshot
+    for name in snapshot.elsewhere:
+        sys.stderr.write(translate(_ELSEWHERE).format(setting=name) + "\n")
+    if done.left_out:
+        told = translate(mark("Not restored: tables of the database that this program does not make: {names}."))
+        sys.stderr.write(told.format(names=", ".join(done.left_out)) + "\n")
     took = round(time.monotonic() - started, 2)
     if json:
         found = Back(snapshot.number, str(target), snapshot.moment, len(snapshot.files), took)

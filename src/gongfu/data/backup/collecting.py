@@ -87,10 +87,19 @@ class Collector:
                 self.notes.append(name)
         self._pending.append(_Pending(msgspec.structs.replace(file, size=size), blobs))
 
-    def add_pieces(self, contents: Iterable[bytes], name: str, *, mode: int = 0o600) -> None:
-        """A file that is only now being made."""
+    def add_pieces(self, contents: Iterable[bytes], name: str, *, mode: int = 0o600, state: int = 0) -> None:
+        """A file that is only now being made; ``state`` is for :meth:`keep`."""
         blobs, size = self._store(contents)
-        self._pending.append(_Pending(File(name, size, mode, time.time_ns(), 0, []), blobs))
+        self._pending.append(_Pending(File(name, size, mode, time.time_ns(), state, []), blobs))
+
+    def keep(self, name: str, state: int, octets: int) -> bool:
+        """Take ``name`` over from the snapshot before, if it was made of the same ``state`` (0: of none) then."""
+        known = self._before.get(name)
+        if not state or known is None or known.inode != state or any(one not in self._places for one in known.blobs):
+            return False
+        self._advance(octets)
+        self._pending.append(_Pending(known, []))
+        return True
 
     def files(self) -> list[File]:
         """Everything, once it is stored; raises what went wrong."""

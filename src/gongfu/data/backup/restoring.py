@@ -18,7 +18,7 @@ from gongfu.data.backup import wire
 from gongfu.data.backup.collecting import Progress
 from gongfu.data.backup.errors import Damaged
 from gongfu.data.backup.repository import Repository
-from gongfu.data.backup.sources import bus, files, identifiers, own_bus, records, store
+from gongfu.data.backup.sources import bus, files, identifiers, own_bus, postgres, records, server, store
 from gongfu.data.backup.wire import File, Snapshot
 from gongfu.kernel.errors import Conflict, Invalid, Unavailable
 from gongfu.kernel.i18n import mark
@@ -28,6 +28,8 @@ from gongfu.kernel.supervisor import lock
 STATE: Final = ".restoring"
 _PARTS: Final = ".store"
 _STREAMS: Final = ".bus"
+_RECORDS: Final = ".records"
+_SERVER: Final = ".export"
 _SPARE: Final = 64 * 1024 * 1024
 
 
@@ -44,6 +46,8 @@ class Restored:
 
     snapshot: Snapshot
     home: Path
+    left_out: list[str]
+    """Tables of the database that are not the program's, and were not restored."""
 
 
 def restore(repository: Repository, number: int, home: Path, settings: Settings, progress: Progress) -> Restored:
@@ -63,16 +67,22 @@ def restore(repository: Repository, number: int, home: Path, settings: Settings,
         progress("records", 0, 0)
         if (staging / "db.sqlite3").exists():
             records.check(staging / "db.sqlite3")
+        left_out = _restore_records(snapshot, staging)
         progress("store", 0, 0)
+        if snapshot.exported:
+            url = load(os.environ | {"GONGFU_HOME": str(staging)}).store_url
+            server.restore(url, snapshot.exported, staging / _SERVER, staging, snapshot.moment)
         if snapshot.tables:
             store.restore(staging / store.FOLDER, snapshot.tables, staging / _PARTS)
         progress("bus", 0, 0)
         _restore_bus(snapshot, settings, staging)
-        for leftover in (_PARTS, _STREAMS):
+        for leftover in (_PARTS, _STREAMS, _RECORDS, _SERVER):
             shutil.rmtree(staging / leftover, ignore_errors=True)
+        postgres.finish(staging)
+        server.finish(staging)
         os.sync()
     _switch(staging, home)
-    return Restored(snapshot, home)
+    return Restored(snapshot, home, left_out)
 
 
 def _newest(repository: Repository) -> int:
@@ -161,10 +171,16 @@ def _relative(name: str) -> Path:
         return Path("db.sqlite3")
     if name == identifiers.NAME:
         return Path(name)
-    tops = {files.PREFIX: Path(), store.PREFIX: Path(_PARTS), "bus/": Path(_STREAMS)}
+    tops = {
+        files.PREFIX: Path(),
+        store.PREFIX: Path(_PARTS),
+        "bus/": Path(_STREAMS),
+        postgres.PREFIX: Path(_RECORDS),
+        server.PREFIX: Path(_SERVER),
+    }
     for prefix, top in tops.items():
         if name.startswith(prefix):
-            return top.joinpath(*parts[1:])
+            return top.joinpath(*parts[prefix.count("/") :])
     raise Damaged(mark("{path} is no path of a backup."), remedy=mark("Use another snapshot."), path=name)
 
 
@@ -201,6 +217,20 @@ def _write(repository: Repository, file: File, path: Path) -> None:
             path=path,
             reason=error.strerror or error,
         ) from error
+
+
+def _restore_records(snapshot: Snapshot, staging: Path) -> list[str]:
+    """Records that were in PostgreSQL go into the database that the restored settings, or the environment, name."""
+    if snapshot.records is None or snapshot.records.engine != postgres.ENGINE:
+        return []
+    environment = os.environ | {"GONGFU_HOME": str(staging)}
+    url = load(environment).database_url
+    if not url:
+        raise Invalid(
+            mark("The records of this snapshot are of PostgreSQL, and no database is named."),
+            remedy=mark("Make an empty database and name it: GONGFU_DATABASE_URL=postgresql://…"),
+        )
+    return postgres.restore(url, snapshot.records, staging / _RECORDS, staging, environment)
 
 
 def _restore_bus(snapshot: Snapshot, settings: Settings, staging: Path) -> None:

@@ -7,7 +7,9 @@ refers to something is fixed before what it refers to*:
 2. the bus: MQTT messages that were promised, readings, events, everything else; copied to its end,
 3. at one moment, while no record is written: records, identifiers, telemetry store; their moment is fixed in this
    order, then they are copied in peace,
-4. settings, secrets and uploaded files.
+4. a telemetry store on a server of its own, which is asked month by month: it has no moment, and after the bus it needs
+   none,
+5. settings, secrets and uploaded files.
 
 A reading that was acknowledged before 1 was in the bus when 2 began, or the recorder had confirmed it: then it was in
 the store before 3. One that is in both is stored twice after a restore and counts once, because the store's keys name
@@ -30,8 +32,9 @@ from gongfu.data.backup import wire
 from gongfu.data.backup.collecting import Collector, Progress
 from gongfu.data.backup.errors import Busy, Damaged
 from gongfu.data.backup.repository import Repository, mark_name
-from gongfu.data.backup.sources import bus, files, identifiers, own_bus, store
+from gongfu.data.backup.sources import bus, files, identifiers, own_bus, server, store
 from gongfu.data.backup.sources.identifiers import IdentifierCopy
+from gongfu.data.backup.sources.postgres import PostgresRecords
 from gongfu.data.backup.sources.records import Records
 from gongfu.data.backup.targets.opening import inside
 from gongfu.data.backup.wire import Mark, RecordsCopy, Snapshot, StreamCopy, TableCopy
@@ -76,6 +79,7 @@ def _collect(settings: Settings, collector: Collector, number: int, outside: set
         _copy_files(collector, home, files.noted(home, outside), staging)
         streams = _copy_bus(settings, collector, running)
         kept, changes, tables = _copy_stores(settings, collector, staging, running)
+        exported = server.copy(settings.store_url, collector) if settings.store_url else []
         _copy_files(collector, home, files.others(home, outside), staging)
         collector.expect("packs", 0)
         return Snapshot(
@@ -86,19 +90,14 @@ def _collect(settings: Settings, collector: Collector, number: int, outside: set
             version=importlib.metadata.version("gongfu"),
             files=collector.files(),
             tables=tables,
+            exported=exported,
             streams=streams,
             records=kept,
             changes=changes,
             notes=collector.notes,
-            elsewhere=elsewhere(settings),
         )
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-def elsewhere(settings: Settings) -> list[str]:
-    """Settings that name engines whose data a snapshot does not hold: they have backups of their own."""
-    return [name for name in ("database_url", "store_url") if getattr(settings, name)]
 
 
 def _copy_files(collector: Collector, home: Path, paths: list[Path], staging: Path) -> None:
@@ -118,7 +117,7 @@ def _copy_bus(settings: Settings, collector: Collector, running: bool) -> list[S
 def _copy_stores(
     settings: Settings, collector: Collector, staging: Path, running: bool
 ) -> tuple[RecordsCopy | None, int, list[TableCopy]]:
-    people = Records(settings.home / "db.sqlite3")
+    people = PostgresRecords(settings.database_url) if settings.database_url else Records(settings.home / "db.sqlite3")
     with contextlib.ExitStack() as stack:
         stack.callback(people.close)
         registered = open_store(settings.home)

@@ -142,6 +142,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     files: list[File]
     tables: list[TableCopy] = []
+    exported: list[TableCopy] = []
+    """Tables of a store behind ``store_url``: ``statement`` names their columns, ``parts`` are Parquet files."""
     streams: list[StreamCopy] = []
     records: RecordsCopy | None = None
     changes: int = 0
@@ -149,7 +151,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str] = []
     """Files that kept changing while they were read."""
     elsewhere: list[str] = []
-    """Settings that name engines of the operator's own, whose data are not in it."""
+    """Settings that name engines whose data are not in it: of snapshots by older programs."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
