@@ -6,11 +6,16 @@ from decimal import Decimal
 
 import pytest
 
-from gongfu.governance.applications import paying, services
+from gongfu.governance.applications import paying, reviewing, services
 from gongfu.governance.applications.models import Application
+from gongfu.governance.review import judging
+from gongfu.governance.review.models import Expert
 from gongfu.governance.support.models import LedgerEntry
+from gongfu.kernel.accounts import services as accounts
+from gongfu.kernel.accounts.models import User
 from gongfu.kernel.audit.services import verify
-from tests.governance.applications.world import approved, clock, handed_in, world
+from gongfu.kernel.errors import Conflict, Invalid
+from tests.governance.applications.world import World, approved, clock, handed_in, world
 
 pytestmark = pytest.mark.django_db
 
@@ -30,3 +35,44 @@ def test_an_application_goes_from_the_notice_to_the_last_yuan() -> None:
     ]
     assert verify().broken is None
     assert Application.objects.get().version == made.version
+
+
+def test_experts_of_the_pool_judge_blind_and_their_result_lets_it_pass() -> None:
+    at = world()
+    experts = [
+        _expert(at, f"expert{number}", employer) for number, employer in enumerate(("", "", "恒锐0机械有限公司"))
+    ]
+    made = handed_in(at, summary="恒锐0机械有限公司打通设备与排产，联系人赵工 021-59731234。")
+    made = services.take(at.li, made, "forward")
+    services.give_opinion(at.expert, made.opinions.get(), "agrees", "")
+    made = services.take(at.li, made, "agree")
+    rows = reviewing.extract(made)
+    assert not any(secret in text for _label, text in rows for secret in ("恒锐0", "赵工", "59731234"))
+    weights = [one.weight for one in reviewing.CRITERIA]
+    draft = {"title": "企业级平台", "rows": rows, "weights": weights}
+    with pytest.raises(Conflict):  # the third works for the applicant: only two can be drawn
+        reviewing.open_panel(at.li, made, places=["", "", ""], **draft)  # type: ignore[arg-type]
+    with pytest.raises(Invalid, match="must not see who applies"):
+        reviewing.open_panel(at.li, made, places=[""], **(draft | {"title": "恒锐0机械有限公司平台"}))  # type: ignore[arg-type]
+    panel = reviewing.open_panel(at.li, made, places=["", ""], **draft)  # type: ignore[arg-type]
+    with pytest.raises(Conflict, match="not come to a result"):
+        services.take(at.li, made, "reviewed")
+    for one in panel.assignments.all():
+        user = one.expert.user
+        assert user is not None
+        assert user in experts[:2]
+        judging.accept(user, one)
+        points = {each.key: "86" for each in reviewing.CRITERIA}
+        judging.submit(user, one, points, "可行")
+    made = Application.objects.get(pk=made.pk)
+    assert services.take(at.li, made, "reviewed").state == "consult"
+    story = [one.reason for one in made.steps.filter(name="scored")]
+    assert story[0].startswith("86.00")
+
+
+def _expert(at: World, name: str, employer: str) -> User:
+    user = accounts.create_user(name, "correct-horse-9", language="en")
+    Expert.objects.create(
+        organisation=at.office, key=name, name=f"专家{name}", fields="工业网络", employer=employer, user=user
+    )
+    return user

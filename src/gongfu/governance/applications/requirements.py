@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db.models import Sum
 from django.utils import timezone
 
-from gongfu.governance.applications import forms, sums
+from gongfu.governance.applications import forms, panels, sums
 from gongfu.governance.applications.models import Application, Opinion, Step
 from gongfu.governance.applications.permissions import own_firm
 from gongfu.governance.applications.procedure import Need, State
@@ -89,10 +89,7 @@ def _opinions(application: Application) -> None:
 
 
 def _panel(application: Application) -> None:
-    if not application.steps.filter(name="scored").exists():
-        raise Conflict(
-            mark("The experts have not come to a result yet."), remedy=mark("Draw a panel and wait for its scores.")
-        )
+    panels.require_passed(application)
 
 
 def _quiet(application: Application) -> None:
