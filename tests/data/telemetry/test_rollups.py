@@ -18,6 +18,7 @@ from gongfu.data.telemetry.batch import Message
 from gongfu.data.telemetry.dirt import Dirt
 from gongfu.data.telemetry.roller import Roller
 from gongfu.data.telemetry.store.embedded import EmbeddedEngine
+from gongfu.data.telemetry.store.engine import StoreFailure
 from gongfu.kernel.readings import Readings, TextReading, encode
 
 DAY = 1_772_323_200
@@ -258,3 +259,28 @@ def test_a_pass_that_was_killed_is_made_again(engine: EmbeddedEngine) -> None:
     killed._gather(f"generation <= {killed._dirt.advance()}", DAY + 600)  # and no further
     Roller(engine, Dirt(engine)).roll(DAY + 600)
     assert rolled(engine, org, 60)[1, DAY][-2:] == [240.0, 60.0]
+
+
+class _Poor:
+    """An engine with too little memory for statements over all series together."""
+
+    def __init__(self, engine: EmbeddedEngine) -> None:
+        self._engine = engine
+        self.refused = 0
+
+    def background(self, sql: str) -> str:
+        if sql.startswith("INSERT INTO rollups") and ("series % 1 = 0" in sql or "series % 2 = 1" in sql):
+            self.refused += 1
+            raise StoreFailure("too much", number=241)
+        return self._engine.background(sql)
+
+
+def test_what_takes_too_much_memory_is_computed_in_parts(engine: EmbeddedEngine) -> None:
+    org = next(_organisations)
+    dirt = Dirt(engine)
+    store(engine, dirt, org, [Arrival(series, DAY * US, 4.0, 0, DAY * US) for series in range(1, 9)])
+    poor = _Poor(engine)
+    Roller(poor, dirt).roll(DAY + 600)  # type: ignore[arg-type]
+    assert poor.refused == 2
+    assert {series for series, _ in rolled(engine, org, 60)} == set(range(1, 9))
+    assert engine.query(f"SELECT count() FROM dirty WHERE org = {org} AND lo < {DAY + 60}", "TSVRaw") == b"0\n"

@@ -20,8 +20,10 @@ from gongfu.data.telemetry.dirt import OUTSIDE, Dirt
 from gongfu.data.telemetry.rollup_sql import DAY, HOUR, MINUTE, SECOND, Window
 from gongfu.data.telemetry.store.engine import Engine, StoreFailure
 
-MOST_ROWS: Final = 1_000_000
-"""Readings one statement may take into memory."""
+MOST_ROWS: Final = 600_000
+"""Readings one statement may take into memory; where each has a bucket of its own, about half a kilobyte each."""
+_MOST_SHARES: Final = 64
+_TOO_MUCH_MEMORY: Final = 241  # ClickHouse: MEMORY_LIMIT_EXCEEDED
 FAILED: Final = Counter("gongfu_recorder_rollup_failures_total", "Windows whose roll-ups could not be computed")
 
 log = structlog.get_logger(__name__)
@@ -133,6 +135,10 @@ class Roller:
             for statement in self._statements(window):
                 self._engine.background(statement)
         except StoreFailure as error:
+            if error.number == _TOO_MUCH_MEMORY and window.shares < _MOST_SHARES:
+                for share in (window.share, window.share + window.shares):
+                    self._compute(replace(window, share=share, shares=2 * window.shares))
+                return
             FAILED.inc()
             log.error("roll-ups of a window failed, will try again", window=str(window), reason=str(error)[:300])
             # Told anew, so that one window that cannot be computed does not keep the others.
