@@ -8,6 +8,7 @@ from gongfu.data.performance import demonstration as performance
 from gongfu.data.retrofit import demonstration as retrofit
 from gongfu.governance.applications import demonstration as applications
 from gongfu.governance.indicators import demonstration as indicators
+from gongfu.governance.review import demonstration as review
 from gongfu.governance.support import demonstration as support
 from gongfu.identity.business import demonstration as business_demonstration
 from gongfu.identity.registry import services as registry
@@ -43,6 +44,8 @@ def seed(settings: Settings) -> None:
         district = Organisation.objects.filter(code="district").first()
         if district is not None:
             applications.seed(district)
+            if first is not None:
+                review.seed(district, first)
 
 
 def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: Organisation | None) -> None:

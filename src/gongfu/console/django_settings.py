@@ -89,6 +89,7 @@ GONGFU_APPS = [
     "gongfu.governance.support",
     "gongfu.governance.indicators",
     "gongfu.governance.applications",
+    "gongfu.governance.review",
     "gongfu.console",
 ]
 INSTALLED_APPS = [
@@ -126,6 +127,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "gongfu.kernel.pages.middleware.ErrorMiddleware",
     "gongfu.kernel.accounts.middleware.SignInRequiredMiddleware",
+    "gongfu.governance.review.middleware.ExpertsOnlyMiddleware",
 ]
 TEMPLATES = [
     {

@@ -48,6 +48,7 @@ MODULES = (
     "gongfu.governance.support",
     "gongfu.governance.indicators",
     "gongfu.governance.applications",
+    "gongfu.governance.review",
     "gongfu.kernel.tasks",
     "gongfu.kernel.audit",
     "gongfu.kernel.accounts",

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 from gongfu.data.alarms import services as alarms
 from gongfu.governance.applications import due as support
 from gongfu.governance.indicators import due as figures
+from gongfu.governance.review import desk as reviews
 from gongfu.identity.business import services as business
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
@@ -33,7 +34,7 @@ class Need:
 
 def needs(user: User) -> list[Need]:
     """Whatever waits for ``user``; people who may only read are never asked."""
-    found = [*_waiting_alarms(user), *_due_figures(user), *_due_applications(user)]
+    found = [*_waiting_alarms(user), *_due_figures(user), *_due_applications(user), *_reviews(user)]
     if can_edit(user, None):
         found += [*_refused_devices(user), *_waiting_applications(user), *_waiting_rules(user)]
     return found
@@ -128,3 +129,20 @@ def _due_applications(user: User) -> Iterator[Need]:
             returned,
         )
         yield Need(returned, sentence % {"n": returned}, reverse("governance-portal"))
+
+
+def _reviews(user: User) -> Iterator[Need]:
+    asked = len(reviews.to_judge(user))
+    if asked:
+        sentence = ngettext(
+            "%(n)d application waits for your review.", "%(n)d applications wait for your review.", asked
+        )
+        yield Need(asked, sentence % {"n": asked}, reverse("governance-reviews"))
+    stuck = len(reviews.waiting(user))
+    if stuck:
+        sentence = ngettext(
+            "%(n)d expert review is late, lacks an expert or disagrees.",
+            "%(n)d expert reviews are late, lack an expert or disagree.",
+            stuck,
+        )
+        yield Need(stuck, sentence % {"n": stuck}, reverse("governance-panels"))

@@ -19,7 +19,8 @@ from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.rules import Role
 
-_CODE = "district"
+OFFICE = "district"
+"""Code of the organisation that follows the plan."""
 _DEPARTMENTS = {
     "science": ("区科委", "District science commission"),
     "economy": ("区经委", "District economic commission"),
@@ -42,12 +43,12 @@ _PROJECTS = (3, 2, 4, 1, 3, 2, 2, 3, 1, 4, 2, 3)
 
 def seed(operator: Organisation, today: dt.date | None = None) -> None:
     """Enter district, plan and figures below ``operator``, unless they are there."""
-    if Organisation.objects.filter(code=_CODE).exists():
+    if Organisation.objects.filter(code=OFFICE).exists():
         return
     today = today or services.today()
     with transaction.atomic():
         district = accounts.create_organisation(
-            _CODE,
+            OFFICE,
             "示范区工业互联网推进办公室",
             name_en="District office for the industrial internet",
             kind=Organisation.Kind.AUTHORITY,
@@ -55,7 +56,7 @@ def seed(operator: Organisation, today: dt.date | None = None) -> None:
         )
         offices = {
             key: accounts.create_organisation(
-                f"{_CODE}-{key}", zh, name_en=en, kind=Organisation.Kind.DEPARTMENT, parent=district
+                f"{OFFICE}-{key}", zh, name_en=en, kind=Organisation.Kind.DEPARTMENT, parent=district
             )
             for key, (zh, en) in _DEPARTMENTS.items()
         }

@@ -1,8 +1,7 @@
 """Experts by lot: who may be drawn, who not and why, and a draw that anybody can repeat. Pure.
 
 青浦附件2 三2: 区科委 leads a joint review with 区发改委、区经委、区财政局 and 行业专家. How experts are found it leaves
-open; the ways here are those of 评标专家和评标专家库管理办法 (2024 年国家发展改革委令第 26 号): by lot from a pool, by
-field, with avoidance.
+open; whom to avoid follows 政府采购评审专家管理办法 (财库〔2016〕198号) 第十六条, which looks back three years.
 
 Everybody's ticket is HMAC-SHA256 of the seed and the expert's key; the lowest tickets that fill the fields are drawn.
 Who has the seed and the list of candidates gets the same people, in any language.
@@ -99,7 +98,7 @@ class Draw(msgspec.Struct, frozen=True):
     candidates: tuple[tuple[str, tuple[str, ...], str], ...]
     """Keys, sorted, each with its fields and a digest of the employer (empty when two may share one)."""
     chosen: tuple[str, ...]
-    """In the order of their tickets."""
+    """One a place, in the order of ``places``."""
 
     @property
     def digest(self) -> str:
@@ -229,24 +228,22 @@ def _chosen(
                     return True
         return False
 
-    chosen: list[str] = []
     taken: set[str] = set()
     for key, _known, employer in sorted(candidates, key=lambda one: (ticket(seed, one[0]), one[0])):
-        if len(chosen) == len(places):
+        if len(seats) == len(places):
             break
         if (employer not in taken or not employer) and seat(key, set()):
-            chosen.append(key)
             taken.add(employer)
-    if len(chosen) < len(places):
+    if len(seats) < len(places):
         missing = sorted({places[number] for number in range(len(places)) if number not in seats})
         raise Conflict(
             mark("Only {found} of {wanted} experts can be drawn; missing in: {fields}."),
             remedy=mark("Add experts to the pool, or ask for fewer or for other fields."),
-            found=len(chosen),
+            found=len(seats),
             wanted=len(places),
             fields=", ".join(one or "*" for one in missing),
         )
-    return tuple(chosen)
+    return tuple(seats[number] for number in range(len(places)))
 
 
 def count_by_field(places: Sequence[str]) -> Mapping[str, int]:

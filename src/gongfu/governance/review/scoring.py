@@ -222,10 +222,10 @@ def _line(message: str, **values: object) -> Line:
 
 def names_in(rows: Sequence[tuple[str, str]], secret: Sequence[str]) -> list[tuple[str, str]]:
     """Rows of a blind extract that give away one of ``secret`` (names, codes, numbers): label and what was found."""
-    known = {names.company(one): one for one in secret}
+    known = {one: [key for key in (names.company(one), names.core(one)) if len(key) >= 2] for one in secret}
     return [
-        (label, told)
+        (label, one)
         for label, value in rows
-        for key, told in sorted(known.items())
-        if len(key) >= 2 and key in names.company(label + value)
+        for one, keys in known.items()
+        if any(key in names.company(label + value) for key in keys)
     ]

@@ -28,7 +28,6 @@ _MOVED: Final = {
     0xE855: 0x241FE,
     0xE864: 0x9FBB,
 }
-_FORMS = (("有限责任公司", "有限公司"), ("股份公司", "股份有限公司"))
 _NOTHING = re.compile(r"[\W_]+")
 _PIECE = re.compile(
     r"(第?[一二三四五六七八九十百\d]+(期|批|部分|阶段|标段|子项目?|分项)"
@@ -56,11 +55,17 @@ def plain(text: str) -> str:
 @lru_cache(maxsize=262_144)
 def company(name: str) -> str:
     """A firm's name: 有限责任公司 and 有限公司 are one."""
-    found = plain(name)
-    for long, short in _FORMS:
-        if found.endswith(long) and not found.endswith(short):
-            found = found.removesuffix(long) + short
-    return found
+    return plain(name).replace("有限责任公司", "有限公司")
+
+
+def core(name: str) -> str:
+    """What a firm is called in speech: without its legal form; empty when fewer than four signs are left."""
+    found = company(name)
+    for form in ("股份有限公司", "有限公司", "有限合伙", "公司"):
+        if found.endswith(form):
+            found = found.removesuffix(form)
+            return found if len(found) >= 4 else ""
+    return ""
 
 
 @lru_cache(maxsize=262_144)

@@ -326,12 +326,14 @@ def _places(filings: Sequence[Filing], limits: Limits) -> Iterator[Signal]:
 
 
 def _pieces(filings: Sequence[Filing], limits: Limits) -> Iterator[Signal]:
-    def piece(one: Filing) -> Iterator[Hashable]:
+    pieces: dict[tuple[str, str, str], list[Filing]] = defaultdict(list)
+    for one in filings:
         limit, stem = limits.pieces.get(one.clause), names.project(one.project)
         if limit is not None and one.amount is not None and 0 < one.amount < limit and stem:
-            yield one.organisation, one.clause, stem
-
-    for (_firm, clause, _stem), group in sorted(_groups(filings, piece).items(), key=str):  # type: ignore[misc]
+            pieces[one.organisation, one.clause, stem].append(one)
+    for (_firm, clause, _stem), group in pieces.items():
+        if len(_keys(group)) < 2:
+            continue
         total = sum((one.amount or Decimal(0) for one in group), Decimal(0))
         if total >= limits.pieces[clause]:
             yield Signal(
