@@ -6,6 +6,7 @@ was collected, in tests for instance, pages name the files themselves.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import mimetypes
 import re
@@ -39,6 +40,13 @@ class Storage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
 def collect() -> None:
     """Copy, hash and compress every static file, unless these very files were collected before."""
     root = Path(settings.STATIC_ROOT)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with root.with_name("static.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several web processes one collects, the others wait
+        _collect(root)
+
+
+def _collect(root: Path) -> None:
     key = _key()
     mark = root.with_name(_KEY)  # beside it: what is inside can be asked for
     if root.exists() and mark.is_file() and mark.read_text(encoding="ascii") == key:

@@ -6,28 +6,43 @@ import asyncio
 import contextlib
 import gc
 import os
+import socket
 from typing import cast
 
 import uvicorn
 
+from gongfu.console import workers
 from gongfu.kernel import ops, process
 from gongfu.kernel.settings import Settings
 
 DRAIN_S = 3
 """How long open requests may go on after SIGTERM; live streams end at once."""
 _CHECK_EVERY_S = 5.0
+AT_ONCE = 12
+"""Requests of one process that are worked on together: each has a thread and a connection to the database."""
 
 
 def main(settings: Settings) -> None:
-    """Serve until SIGTERM."""
-    sock = ops.listen(settings.host, settings.web_port, "web_port")
-    health = ops.Health("web", "database", "static files")
-
-    own = None
+    """Serve until SIGTERM, in this process or in ``web_workers`` of them."""
+    sockets = [ops.listen(settings.host, settings.web_port, "web_port")]
     if settings.clickhouse_port:
-        own = ops.listen(settings.clickhouse_host, settings.clickhouse_port, "clickhouse_port")
+        sockets.append(ops.listen(settings.clickhouse_host, settings.clickhouse_port, "clickhouse_port"))
+    if settings.web_workers == 1:
+        work(settings, sockets, 0)
+        return
 
     async def body(stopping: asyncio.Event) -> None:
+        await workers.keep(work, settings, sockets, stopping)
+
+    process.run(settings, "web", body)
+
+
+def work(settings: Settings, sockets: list[socket.socket], number: int) -> None:
+    """One web process on ``sockets``: the console's, and that of the ClickHouse interface when there is one."""
+    health = ops.Health("web", "database", "static files")
+
+    async def body(stopping: asyncio.Event) -> None:
+        workers.end_with_parent(stopping)
         application = await asyncio.to_thread(_application, settings, health, stopping)
         server = uvicorn.Server(
             uvicorn.Config(
@@ -44,12 +59,12 @@ def main(settings: Settings) -> None:
         )
         watch = asyncio.create_task(_watch(health))
         async with contextlib.AsyncExitStack() as beside:
-            if own is not None:
+            if len(sockets) > 1:
                 from gongfu.data.access import interface  # noqa: PLC0415 - needs django.setup
 
-                await beside.enter_async_context(ops.serve(interface.app(settings), own))
+                await beside.enter_async_context(ops.serve(interface.app(settings), sockets[1]))
             # The signals are the process's own; the server is told by should_exit.
-            serving = asyncio.create_task(server._serve(sockets=[sock]))
+            serving = asyncio.create_task(server._serve(sockets=[sockets[0]]))
             stopped = asyncio.create_task(stopping.wait())
             await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
             server.should_exit = True
@@ -59,7 +74,7 @@ def main(settings: Settings) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    process.run(settings, "web", body)
+    process.run(settings, f"web-{number}" if settings.web_workers > 1 else "web", body)
 
 
 def _application(settings: Settings, health: ops.Health, stopping: asyncio.Event) -> ops.App:
@@ -78,7 +93,7 @@ def _application(settings: Settings, health: ops.Health, stopping: asyncio.Event
     health.set("static files", True)
     get_resolver().url_patterns  # noqa: B018 - imports every page
     django_app = cast("ops.App", ASGIHandler())  # django-stubs asks for dict where ASGI says mapping
-    inner = asgi.ending_streams(stopping, asgi.compressed(asgi.bounded(django_app)))
+    inner = asgi.ending_streams(stopping, asgi.compressed(asgi.bounded(asgi.in_turn(AT_ONCE, django_app))))
     inner = asgi.with_static(static_files.collected(), inner)
     inner = asgi.below("/clickhouse", interface.app(settings), inner)
     settle()

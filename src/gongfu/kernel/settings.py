@@ -186,6 +186,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Publish every change of identifiers on the bus, for mirrors."""
     mirror_of: str = ""
     """Keep a copy of another node's identifiers: nats://user:password@host:port/NODE, its bus and its name."""
+    web_workers: int = 1
+    """Web processes behind one port; with two or more, one that dies stops nobody."""
     resolver_workers: int = 1
     """Resolver processes that share the port."""
     resolver_memory: int = 128_000_000
@@ -252,6 +254,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 _check(name, port, off or 0 < port < 65536, mark("Use a port between 1 and 65535."))
         last = self.simulator_base_port + SIMULATOR_PORTS - 1
         _check("simulator_base_port", self.simulator_base_port, last < 65536, mark("Use a port up to 65516."))
+        _check("web_workers", self.web_workers, 0 < self.web_workers <= 64, mark("Use 1 to 64."))
         _check("resolver_workers", self.resolver_workers, 0 < self.resolver_workers <= 64, mark("Use 1 to 64."))
         for name, value in (
             ("resolver_memory", self.resolver_memory),

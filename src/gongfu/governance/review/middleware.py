@@ -21,7 +21,7 @@ _ALLOWED = (
     "/sign-out/",
     "/static/",
     "/about/",
-    "/public/",
+    "/governance/publications/",
 )
 """Addresses under which such an account finds what is its own, or anybody's."""
 
