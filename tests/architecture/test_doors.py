@@ -111,7 +111,8 @@ DOORS = {
     "data.backup": {"services", "periodic", "drill", "keeping", "taking", "wire", "work"},
     "data.dashboards": {"services", "periodic", "demonstration"},
     "data.cluster": {"capacity", "ddl"},
-    "governance.support": {"services", "versions", "rules", "schemes", "figures", "demonstration"},
+    "governance.support": {"permissions", "services", "versions", "rules", "schemes", "figures", "demonstration"},
+    "governance.assessments": {"services", "demonstration"},
     "governance.documents": {"services", "model", "drawing", "page"},
     "governance.indicators": {"services", "due", "periodic", "demonstration"},
 }

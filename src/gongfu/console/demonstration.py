@@ -6,6 +6,7 @@ from gongfu.data.alarms import demonstration as alarms
 from gongfu.data.dashboards import demonstration as dashboards
 from gongfu.data.performance import demonstration as performance
 from gongfu.data.retrofit import demonstration as retrofit
+from gongfu.governance.assessments import demonstration as assessments
 from gongfu.governance.indicators import demonstration as indicators
 from gongfu.governance.support import demonstration as support
 from gongfu.identity.business import demonstration as business_demonstration
@@ -39,6 +40,8 @@ def seed(settings: Settings) -> None:
         if first is not None:
             support.seed(operator, first)
         indicators.seed(operator)
+        if first is not None:
+            assessments.seed(first)
 
 
 def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: Organisation | None) -> None:

@@ -88,6 +88,7 @@ GONGFU_APPS = [
     "gongfu.data.backup",
     "gongfu.governance.support",
     "gongfu.governance.indicators",
+    "gongfu.governance.assessments",
     "gongfu.console",
 ]
 INSTALLED_APPS = [

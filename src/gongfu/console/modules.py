@@ -47,6 +47,7 @@ MODULES = (
     "gongfu.data.backup",
     "gongfu.governance.support",
     "gongfu.governance.indicators",
+    "gongfu.governance.assessments",
     "gongfu.kernel.tasks",
     "gongfu.kernel.audit",
     "gongfu.kernel.accounts",

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
 from gongfu.data.alarms import services as alarms
+from gongfu.governance.assessments import services as assessments
 from gongfu.governance.indicators import due as figures
 from gongfu.identity.business import services as business
 from gongfu.kernel.accounts import services as accounts
@@ -32,7 +33,7 @@ class Need:
 
 def needs(user: User) -> list[Need]:
     """Whatever waits for ``user``; people who may only read are never asked."""
-    found = [*_waiting_alarms(user), *_due_figures(user)]
+    found = [*_waiting_alarms(user), *_due_figures(user), *_assessments(user)]
     if can_edit(user, None):
         found += [*_refused_devices(user), *_waiting_applications(user), *_waiting_rules(user)]
     return found
@@ -99,3 +100,25 @@ def _due_figures(user: User) -> Iterator[Need]:
     if waiting:
         sentence = ngettext("%(n)d figure waits for your signature.", "%(n)d figures wait for your signature.", waiting)
         yield Need(waiting, sentence % {"n": waiting}, reverse("governance-reporting"))
+
+
+def _assessments(user: User) -> Iterator[Need]:
+    where = reverse("governance-assessments")
+    waiting = assessments.waiting_for(user).count()
+    if waiting:
+        sentence = ngettext(
+            "%(n)d self-assessment waits for your review.", "%(n)d self-assessments wait for your review.", waiting
+        )
+        yield Need(waiting, sentence % {"n": waiting}, where)
+    returned = assessments.unfinished(user).count()
+    if returned:
+        sentence = ngettext(
+            "%(n)d self-assessment is not finished.", "%(n)d self-assessments are not finished.", returned
+        )
+        yield Need(returned, sentence % {"n": returned}, where)
+    due = len(assessments.due_for(user))
+    if due:
+        sentence = ngettext(
+            "%(n)d self-assessment of this year is due.", "%(n)d self-assessments of this year are due.", due
+        )
+        yield Need(due, sentence % {"n": due}, where)
