@@ -7,6 +7,7 @@ from gongfu.data.dashboards import demonstration as dashboards
 from gongfu.data.performance import demonstration as performance
 from gongfu.data.retrofit import demonstration as retrofit
 from gongfu.governance.applications import demonstration as applications
+from gongfu.governance.assessments import demonstration as assessments
 from gongfu.governance.indicators import demonstration as indicators
 from gongfu.governance.review import demonstration as review
 from gongfu.governance.support import demonstration as support
@@ -47,6 +48,8 @@ def seed(settings: Settings) -> None:
         office = Organisation.objects.filter(code=indicators.OFFICE).first()
         if office is not None and first is not None:
             review.seed(office, first)
+        if first is not None:
+            assessments.seed(first)
 
 
 def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: Organisation | None) -> None:
