@@ -117,7 +117,6 @@ DOORS = {
     "governance.support": {
         *("services", "versions", "rules", "schemes", "figures", "demonstration", "models", "permissions"),
     },
-    "governance.support": {"permissions", "services", "versions", "rules", "schemes", "figures", "demonstration"},
     "governance.assessments": {"services", "demonstration"},
     "governance.documents": {"services", "model", "drawing", "page"},
     "governance.applications": {"services", "due", "periodic", "demonstration"},
