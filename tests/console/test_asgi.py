@@ -124,3 +124,60 @@ async def test_a_body_that_does_not_tell_its_length_is_cut_off() -> None:
     status, taken = await _ask("/api/v1/x", [part] * 9)
     assert (status, len(taken)) == (413, 2)
     assert (await _ask("/api/v1/x", [part] * 2))[0] == 200
+
+
+class _Pages:
+    """An app whose pages are begun and answered when told; the names of those that are at work."""
+
+    def __init__(self) -> None:
+        self.working: list[str] = []
+        self.answers: dict[str, asyncio.Event] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        name = scope["path"]
+        self.working.append(name)
+        await self.answers.setdefault(name, asyncio.Event()).wait()
+        self.working.remove(name)
+        await page(b"")(scope, receive, send)
+
+
+async def _come(app: Any, name: str, cookie: str = "", *, whole: bool = True) -> asyncio.Task[None]:
+    client = Client(**({"cookie": f"language=en; gongfu_session={cookie}"} if cookie else {}))
+    client.scope["path"] = name
+
+    async def receive() -> Message:
+        if whole:
+            return {"type": "http.request", "body": b"", "more_body": False}
+        return await client.receive()
+
+    task = asyncio.create_task(app(client.scope, receive, client.send))
+    await asyncio.sleep(0.01)
+    return task
+
+
+async def test_requests_take_turns_and_nobody_takes_all_of_them() -> None:
+    pages = _Pages()
+    app = asgi.in_turn(2, 1, pages)
+    tasks = [await _come(app, "slow", whole=False)]  # sends its body for ever
+    tasks += [await _come(app, name, "li") for name in ("a1", "a2", "a3")]
+    assert pages.working == ["a1"]
+    tasks += [await _come(app, "b", "zhang"), await _come(app, "c", "wang"), await _come(app, "d")]
+    assert pages.working == ["a1", "b"]
+    pages.answers["b"].set()
+    await asyncio.sleep(0.01)
+    assert pages.working == ["a1", "c"]
+    pages.answers["a1"].set()
+    await asyncio.sleep(0.01)
+    assert pages.working == ["c", "d"]
+    tasks[3].cancel()  # a3 goes away while it waits
+    for name in ("c", "d"):
+        pages.answers[name].set()
+    await asyncio.sleep(0.01)
+    assert pages.working == ["a2"]
+    pages.answers["a2"].set()
+    for task in tasks[1:3]:
+        await asyncio.wait_for(task, 5)
+    tasks[0].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

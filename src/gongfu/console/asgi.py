@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import zlib
 from collections.abc import MutableMapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 from gongfu.console.static_files import StaticFile
 from gongfu.kernel import ops
 from gongfu.kernel.ops import App, Health, Receive, Scope, Send
 
+_SESSION = re.compile(rb"(?:^|;\s*)gongfu_session=([^;\s]{1,100})")
 _COMPRESSED = (b"text/html", b"application/json", b"text/csv", b"image/svg+xml", b"text/css", b"text/javascript")
 _WORTH = 1000
 _USUAL = 12 * 2**20
@@ -87,37 +90,61 @@ def ending_streams(stopping: asyncio.Event, other: App) -> App:
     return answer
 
 
-def in_turn(most: int, other: App) -> App:
+def in_turn(most: int, each: int, other: App) -> App:
     """At most ``most`` requests worked on at once, the others in their order: a page that has its turn is soon done.
 
     Without it a thousand people who come at once would each get a thread and a connection to the database, and all
-    would wait for all. A request's turn ends when its answer begins: streams keep nobody waiting.
+    would wait for all. A turn begins when the whole request is there, so that a slow sender takes nobody's, and ends
+    when the answer begins: streams keep nobody waiting. Of one caller at most ``each`` requests have a turn: whoever
+    asks the store long questions in ten windows waits for himself.
     """
     turns = asyncio.Semaphore(most)
+    own: WeakValueDictionary[bytes, asyncio.Semaphore] = WeakValueDictionary()
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await other(scope, receive, send)
             return
-        await turns.acquire()
-        mine = True
+        caller = _caller(scope)
+        first = own.setdefault(caller, asyncio.Semaphore(each)) if caller else None
+        held: list[asyncio.Semaphore] = []
+        began = False
 
         def over() -> None:
-            nonlocal mine
-            if mine:
-                mine = False
-                turns.release()
+            while held:
+                held.pop().release()
+
+        async def whole() -> MutableMapping[str, Any]:
+            nonlocal began
+            message = await receive()
+            if not began and message["type"] == "http.request" and not message.get("more_body"):
+                began = True
+                for one in (first, turns):
+                    if one is not None:
+                        await one.acquire()
+                        held.append(one)
+            return message
 
         async def note(message: MutableMapping[str, Any]) -> None:
             over()
             await send(message)
 
         try:
-            await other(scope, receive, note)
+            await other(scope, whole, note)
         finally:
             over()
 
     return answer
+
+
+def _caller(scope: Scope) -> bytes:
+    """A session's cookie or what a program signs in with; empty for strangers, whose pages are short."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return bytes(value)
+        if name == b"cookie" and (found := _SESSION.search(value)):
+            return bytes(found[1])
+    return b""
 
 
 def bounded(other: App) -> App:

@@ -20,6 +20,8 @@ DRAIN_S = 3
 _CHECK_EVERY_S = 5.0
 AT_ONCE = 12
 """Requests of one process that are worked on together: each has a thread and a connection to the database."""
+AT_ONCE_EACH = 4
+"""Those of one session, or of one program."""
 
 
 def main(settings: Settings) -> None:
@@ -93,7 +95,8 @@ def _application(settings: Settings, health: ops.Health, stopping: asyncio.Event
     health.set("static files", True)
     get_resolver().url_patterns  # noqa: B018 - imports every page
     django_app = cast("ops.App", ASGIHandler())  # django-stubs asks for dict where ASGI says mapping
-    inner = asgi.ending_streams(stopping, asgi.compressed(asgi.bounded(asgi.in_turn(AT_ONCE, django_app))))
+    inner = asgi.bounded(asgi.in_turn(AT_ONCE, AT_ONCE_EACH, django_app))
+    inner = asgi.ending_streams(stopping, asgi.compressed(inner))
     inner = asgi.with_static(static_files.collected(), inner)
     inner = asgi.below("/clickhouse", interface.app(settings), inner)
     settle()
