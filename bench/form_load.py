@@ -55,6 +55,8 @@ class _Connection:
         """Status, head and body; raises :class:`_Gone`."""
         try:
             async with asyncio.timeout(_TIMEOUT_S):
+                if self.reader is not None and self.reader.at_eof():
+                    self.close()  # closed while nobody asked: a browser opens another one
                 if self.writer is None:
                     self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
                 head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nCookie: {cookie}\r\n"

@@ -27,7 +27,7 @@ from tests.node.running import Node
 PEOPLE = 1000
 SAVES = 6
 WORKERS = 2
-THINK_S = 15.0
+THINK_S = 30.0
 """Between two changes of one person: reading, looking something up, typing."""
 QUICK = (50, 3.0)
 _WARM_S = 5.0

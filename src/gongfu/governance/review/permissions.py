@@ -37,12 +37,15 @@ def _judges(user: User, thing: object = None) -> bool:
         return False
     if isinstance(thing, Assignment):
         return thing.expert.user_id == user.pk
-    return Expert.objects.filter(user=user).exists()
+    known = user.__dict__.get("_judges")  # asked by the navigation of every page: once a request
+    if known is None:
+        known = user.__dict__["_judges"] = Expert.objects.filter(user=user).exists()
+    return bool(known)
 
 
 def is_only_expert(user: User) -> bool:
     """Whether ``user`` belongs to no organisation and is here for panels alone."""
-    return not user.is_superuser and not user.memberships_cached and Expert.objects.filter(user=user).exists()
+    return not user.is_superuser and not user.memberships_cached and _judges(user)
 
 
 runs_panels = Predicate(_runs, name="runs_panels")
