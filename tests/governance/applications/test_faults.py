@@ -9,6 +9,7 @@ import threading
 import zipfile
 from decimal import Decimal
 
+import msgspec
 import pytest
 from django.db import connections
 from django.utils import timezone
@@ -22,7 +23,7 @@ from gongfu.governance.applications.sniffing import sort_of
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.accounts.rules import Role
 from gongfu.kernel.errors import Conflict, Forbidden, GongfuError, Invalid, NotFound, Unavailable
-from gongfu.kernel.settings import settings
+from gongfu.kernel.settings import Settings, settings
 from gongfu.kernel.workdays.rules import CHINA
 from tests.governance.applications.world import (
     PDF,
@@ -185,9 +186,11 @@ def test_a_paper_is_scanned_by_the_command_of_the_node(monkeypatch: pytest.Monke
     at = world()
     made = services.begin(at.people[0], at.notice, "2.1", at.plants[0])
     chosen = {"command": "grep -qv EICAR"}
-    monkeypatch.setattr(
-        attaching, "settings", type("S", (), {"scan_command": chosen["command"], "home": settings().home})
-    )
+
+    def known() -> Settings:
+        return msgspec.structs.replace(settings(), scan_command=chosen["command"])
+
+    monkeypatch.setattr(attaching, "settings", known)
     paper = attaching.attach(at.people[0], made, "p1", "好.pdf", PDF)
     assert paper.scanned
     chosen["command"] = "false"

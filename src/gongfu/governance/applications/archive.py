@@ -101,10 +101,10 @@ def _payments(one: Application) -> list[dict[str, object]]:
 
 
 def _opinions(one: Application) -> list[dict[str, object]]:
-    found = one.opinions.select_related("department", "given_by")
+    found = one.opinions.select_related("organisation", "given_by")
     return [
         {
-            "department": str(each.department),
+            "department": str(each.organisation),
             "stage": each.stage,
             "verdict": each.verdict,
             "text": each.text,

@@ -42,8 +42,8 @@ def desk(user: User) -> Desk:
     """The desk of ``user``: everything of its offices that is open, and the questions to its departments."""
     offices = offices_of(user)
     found = (
-        Application.objects.filter(office__in=offices, state__in=OPEN, submitted_at__isnull=False)
-        .select_related("notice", "organisation", "assignee", "office")
+        Application.objects.filter(notice__organisation__in=offices, state__in=OPEN, submitted_at__isnull=False)
+        .select_related("notice__organisation", "organisation", "assignee")
         .order_by("deadline", "pk")[:1000]
     )
     late, today, later, others = [], [], [], []
@@ -64,7 +64,9 @@ def desk(user: User) -> Desk:
 def questions(user: User) -> list[Opinion]:
     """What departments of ``user`` were asked and have not answered, while it can be answered."""
     own = [one for one in direct(user) if can_edit.test(user, one)]
-    found = Opinion.objects.filter(department__in=own, verdict="").select_related("application__notice", "department")
+    found = Opinion.objects.filter(organisation__in=own, verdict="").select_related(
+        "application__notice__organisation", "organisation"
+    )
     return [one for one in found.order_by("deadline")[:200] if one.application.state == one.stage]
 
 
@@ -77,5 +79,5 @@ def to_complete(user: User) -> list[Application]:
 def late_or_today(user: User) -> int:
     """How many of its offices' applications have to be dealt with by today."""
     end = clock.end_of(clock.today())
-    waiting = Application.objects.filter(office__in=offices_of(user), state__in=OPEN - set(_THEIRS))
+    waiting = Application.objects.filter(notice__organisation__in=offices_of(user), state__in=OPEN - set(_THEIRS))
     return waiting.filter(submitted_at__isnull=False, deadline__lte=end).count()

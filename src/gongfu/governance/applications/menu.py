@@ -12,7 +12,12 @@ ENTRIES = [
         "governance", _("Notices of support"), "governance-notices", "speakerphone", 32, under="governance-portal"
     ),
     MenuEntry(
-        "governance", _("Applications"), "governance-applications", "clipboard-list", 33, under="governance-portal"
+        "governance",
+        _("Support applications"),
+        "governance-applications",
+        "clipboard-list",
+        33,
+        under="governance-portal",
     ),
     MenuEntry("governance", _("Public notices"), "governance-publications", "eye", 34, under="governance-portal"),
 ]

@@ -70,7 +70,7 @@ class Notice(OwnedModel):
     )
     number = models.CharField(_("Number of the notice"), max_length=60, help_text=_("As 青科委〔2026〕18号."))
     title = models.CharField(_("Title"), max_length=120)
-    text = models.TextField(_("Text"), max_length=20_000, help_text=_("Who may apply for what, and how."))
+    text = models.TextField(_("Body text"), max_length=20_000, help_text=_("Who may apply for what, and how."))
     family = models.CharField(_("Document"), max_length=40)
     """Family of the scheme."""
     clauses = models.JSONField(_("Clauses"), default=list)
@@ -136,7 +136,7 @@ class Publication(OwnedModel):
 
     notice = models.ForeignKey(Notice, models.PROTECT, related_name="publications", verbose_name=_("notice of support"))
     title = models.CharField(_("Title"), max_length=120)
-    text = models.TextField(_("Text"), max_length=4000, blank=True)
+    text = models.TextField(_("Body text"), max_length=4000, blank=True)
     begins_on = models.DateField(_("Begins on"))
     ends_on = models.DateField(_("Ends on"), help_text=_("Until 24:00 of this day, Beijing time."))
 
@@ -166,8 +166,8 @@ class ApplicationQuerySet(OwnedQuerySet["Application"]):
             return self
         mine = Organisation.objects.visible_to(user).values("pk")
         handed_in = self.model._default_manager.exclude(state=State.DRAFT).filter(submitted_at__isnull=False)
-        asked = Opinion.objects.filter(department__in=direct(user)).values("application")
-        theirs = handed_in.filter(Q(office__in=offices_of(user)) | Q(assignee=user) | Q(pk__in=asked))
+        asked = Opinion.objects.filter(organisation__in=direct(user)).values("application")
+        theirs = handed_in.filter(Q(notice__organisation__in=offices_of(user)) | Q(assignee=user) | Q(pk__in=asked))
         return self.filter(Q(organisation__in=mine) | Q(pk__in=theirs.values("pk")))
 
 
@@ -180,7 +180,6 @@ class Application(OwnedModel):
     """An enterprise asks for one support under one clause; ``organisation`` is the applicant."""
 
     notice = models.ForeignKey(Notice, models.PROTECT, related_name="applications", verbose_name=_("notice of support"))
-    office = models.ForeignKey(Organisation, models.PROTECT, related_name="+", verbose_name=_("Office"))
     clause = models.CharField(_("Clause"), max_length=20)
     state = models.CharField(
         _("Stage"),
@@ -236,7 +235,7 @@ class Application(OwnedModel):
         verbose_name_plural = _("Applications for support")
         ordering = ("-submitted_at", "-pk")
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["office", "state", "deadline"], name="desk_queue")
+            models.Index(fields=["notice", "state", "deadline"], name="desk_queue")
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint("number", condition=~Q(number=""), name="receipt_number_once"),
@@ -245,6 +244,11 @@ class Application(OwnedModel):
 
     def __str__(self) -> str:
         return f"{self.name or self.organisation} · {self.matter or self.clause}"
+
+    @property
+    def office(self) -> Organisation:
+        """Who checks, decides and pays."""
+        return self.notice.organisation
 
     @property
     def applied_on(self) -> dt.date:

@@ -14,7 +14,7 @@ from gongfu.kernel.pages.resource import Column, Permissions, Resource
 
 def _applications(user: User) -> models.QuerySet[Application]:
     found: models.QuerySet[Application] = Application.objects.visible_to(user)
-    return found.select_related("notice", "organisation", "office", "assignee")
+    return found.select_related("notice__organisation", "organisation", "assignee")
 
 
 APPLICATIONS: Resource[Application] = Resource(
@@ -35,7 +35,7 @@ APPLICATIONS: Resource[Application] = Resource(
         Column("approved"),
         Column("assignee", shown=False),
         Column("credit_code", shown=False),
-        Column("office", shown=False),
+        Column("office", _("Office"), shown=False),
         Column("notice", shown=False),
     ],
     search=["number", "name", "credit_code", "matter"],

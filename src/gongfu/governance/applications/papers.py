@@ -128,7 +128,10 @@ def public_notice(one: Publication) -> Document:
             Text(said),
             *contact,
             Grid(
-                (_("No."), _("Enterprise"), _("Matter"), _("Clause"), _("Sum")), rows, (1, 5, 5, 1.5, 3), frozenset({4})
+                (_("No."), _("Enterprise"), _("Matter"), _("Clause"), _("Sum (CNY)")),
+                rows,
+                (1, 5, 5, 1.5, 3),
+                frozenset({4}),
             ),
         ),
         signature=str(one.organisation),
@@ -149,7 +152,7 @@ def decision(one: Application) -> Document:
         rows = tuple(
             (str(part.position), yuan(part.amount), _day(part.due_on), _after(part)) for part in one.instalments.all()
         )
-        heads = (_("No."), _("Sum"), _("Due on"), _("After"))
+        heads = (_("No."), _("Sum (CNY)"), _("Due on"), _("After"))
         blocks += [Heading(_("Instalments")), Grid(heads, rows, (1, 3, 3, 5), frozenset({1}))]
     elif step is not None:
         blocks += [Text(_("Your application is not supported.")), Heading(_("Reason")), Text(step.reason)]
@@ -196,7 +199,7 @@ def payments(office: str, parts: Iterable[Instalment], on: dt.date) -> Document:
         for number, part in enumerate(found, 1)
     )
     total = sum((part.amount for part in found), Decimal(0))
-    heads = (_("No."), _("Enterprise"), _("Matter"), _("Account"), _("Sum"))
+    heads = (_("No."), _("Enterprise"), _("Matter"), _("Account"), _("Sum (CNY)"))
     return Document(
         _("List of payments"),
         (
@@ -235,7 +238,7 @@ def story(one: Application, *, internal: bool) -> Document:
         Heading(_("What it comes to")),
         *_lines(one),
         Heading(_("Story")),
-        Grid((_("Time"), _("Who"), _("What")), rows, (2.5, 2, 7)),
+        Grid((_("Time"), _("Who"), _("Step taken")), rows, (2.5, 2, 7)),
     ]
     if files:
         blocks += [Heading(_("Files")), Grid((_("File"), "SHA-256"), files, (4, 6))]

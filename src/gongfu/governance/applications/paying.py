@@ -133,11 +133,11 @@ def hindrance(application: Application, part: Instalment) -> Conflict | None:
 def payable(office: Organisation) -> list[Instalment]:
     """Instalments of ``office`` that fall due by today and that nothing hinders, the oldest first."""
     found = Instalment.objects.filter(
-        application__office=office,
+        application__notice__organisation=office,
         application__state__in=_PAYABLE,
         paid_on__isnull=True,
         due_on__lte=clock.today(),
-    ).select_related("application__notice", "application__organisation")
+    ).select_related("application__notice__organisation", "application__organisation")
     return [one for one in found.order_by("due_on", "pk") if hindrance(one.application, one) is None]
 
 

@@ -25,7 +25,7 @@ MOST_OBJECTIONS = 200
 def waiting(notice: Notice) -> QuerySet[Application]:
     """Applications whose turn it is to be published."""
     return Application.objects.filter(notice=notice, state=State.PUBLIC, publication__isnull=True).select_related(
-        "notice__organisation", "office", "organisation", "beneficiary__organisation"
+        "notice__organisation", "organisation", "beneficiary__organisation"
     )
 
 

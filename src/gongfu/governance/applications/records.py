@@ -149,7 +149,7 @@ class Opinion(models.Model):
 
     application = models.ForeignKey(_APPLICATION, models.PROTECT, related_name="opinions")
     stage = models.CharField(max_length=14)
-    department = models.ForeignKey(Organisation, models.PROTECT, related_name="+", verbose_name=_("Department"))
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+", verbose_name=_("Department"))
     asked_at = models.DateTimeField(auto_now_add=True)
     deadline = models.DateTimeField(_("Deadline"))
     verdict = models.CharField(_("Opinion"), max_length=8, choices=Verdict.choices, blank=True)
@@ -163,12 +163,7 @@ class Opinion(models.Model):
         verbose_name_plural = _("Opinions of departments")
 
     def __str__(self) -> str:
-        return f"{self.department}: {self.get_verdict_display()}"
-
-    @property
-    def organisation(self) -> Organisation:
-        """The department."""
-        return self.department
+        return f"{self.organisation}: {self.get_verdict_display()}"
 
 
 class Objection(models.Model):
@@ -182,7 +177,7 @@ class Objection(models.Model):
     contact = models.CharField(_("Telephone or e-mail"), max_length=120)
     text = models.TextField(_("Objection"), max_length=4000)
     at = models.DateTimeField(auto_now_add=True)
-    answer = models.TextField(_("Answer"), max_length=4000, blank=True)
+    answer = models.TextField(_("Reply"), max_length=4000, blank=True)
     upheld = models.BooleanField(_("The objection is right"), default=False)
     answered_at = models.DateTimeField(null=True)
     answered_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")

@@ -79,12 +79,12 @@ def _never_returned(application: Application) -> None:
 def _opinions(application: Application) -> None:
     waiting = Opinion.objects.filter(
         application=application, stage=application.state, verdict="", deadline__gte=timezone.now()
-    ).select_related("department")
+    ).select_related("organisation")
     if waiting:
         raise Conflict(
             mark("These have not answered yet: {departments}."),
             remedy=mark("Wait for their answer, or for the end of their time."),
-            departments="、".join(str(one.department) for one in waiting),
+            departments="、".join(str(one.organisation) for one in waiting),
         )
 
 

@@ -115,7 +115,7 @@ def application_for(user: User, pk: int) -> Application:
     """The application; what belongs to another organisation is not found."""
     found = (
         Application.objects.visible_to(user)
-        .select_related("notice__organisation", "organisation", "office", "assignee", "publication", "beneficiary")
+        .select_related("notice__organisation", "organisation", "assignee", "publication", "beneficiary")
         .filter(pk=pk)
         .first()
     )
@@ -140,7 +140,6 @@ def begin(user: User, notice: Notice, clause: str, organisation: Organisation) -
         raise NotFound(mark("The notice does not offer the clause {clause}."), clause=clause[:20])
     made = Application(
         organisation=organisation,
-        office=notice.organisation,
         notice=notice,
         clause=clause,
         answers=known.prefilled(organisation, user, notice),
@@ -293,8 +292,8 @@ def ask_department(user: User, application: Application, department: Organisatio
 
 def opinion_for(user: User, pk: int) -> Opinion:
     """An opinion that ``user`` may give; raises :class:`NotFound`."""
-    found = Opinion.objects.select_related("application__notice", "department").filter(pk=pk).first()
-    if found is None or not can_edit.test(user, found.department):
+    found = Opinion.objects.select_related("application__notice", "organisation").filter(pk=pk).first()
+    if found is None or not can_edit.test(user, found):
         raise NotFound(mark("There is no such question."))
     return found
 
@@ -310,8 +309,8 @@ def give_opinion(user: User, opinion: Opinion, verdict: str, text: str) -> Opini
         raise Invalid(mark("Say why in a sentence."))
     with transaction.atomic():
         application = steps.locked(opinion.application)
-        fresh = Opinion.objects.select_for_update(of=("self",)).select_related("department").get(pk=opinion.pk)
-        if not can_edit.test(user, fresh.department):
+        fresh = Opinion.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=opinion.pk)
+        if not can_edit.test(user, fresh):
             raise NotFound(mark("There is no such question."))
         requirements.require_stranger(user, application)
         if fresh.verdict or application.state != fresh.stage:
@@ -319,7 +318,7 @@ def give_opinion(user: User, opinion: Opinion, verdict: str, text: str) -> Opini
         fresh.verdict, fresh.text, fresh.given_at, fresh.given_by = verdict, text, timezone.now(), user
         fresh.save()
         label = mark("A department gave its opinion")
-        said = f"{fresh.department}: {fresh.get_verdict_display()} {text}".strip()
+        said = f"{fresh.organisation}: {fresh.get_verdict_display()} {text}".strip()
         steps.note(user, application, "opinion", label, reason=said, internal=True, deadline=fresh.deadline)
         steps.save(application)
         audit.record(user, "change", fresh, after=audit.state(fresh), reason=text)
@@ -334,4 +333,4 @@ def notices(user: User | None) -> QuerySet[Notice]:
 
 def handed_in(office: Organisation) -> QuerySet[Application]:
     """What came in at ``office``."""
-    return Application.objects.filter(~Q(state=State.DRAFT), office=office, submitted_at__isnull=False)
+    return Application.objects.filter(~Q(state=State.DRAFT), notice__organisation=office, submitted_at__isnull=False)

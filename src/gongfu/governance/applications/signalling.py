@@ -26,7 +26,7 @@ def concerning(application: Application) -> list[tuple[Signal, list[Application]
     every = list(
         services.handed_in(application.office)
         .exclude(state=State.WITHDRAWN)
-        .select_related("notice", "organisation")
+        .select_related("notice__organisation", "organisation")
         .prefetch_related("attachments")
         .order_by("-submitted_at")[:MOST]
     )

@@ -31,7 +31,7 @@ def locked(application: Application, version: int | None = None) -> Application:
     """
     found = (
         Application.objects.select_for_update(of=("self",))
-        .select_related("notice__organisation", "organisation", "office", "publication", "beneficiary__organisation")
+        .select_related("notice__organisation", "organisation", "publication", "beneficiary__organisation")
         .filter(pk=application.pk)
         .first()
     )
@@ -201,7 +201,9 @@ def enter(application: Application, target: State) -> None:
 def ask(application: Application, department: Organisation) -> Opinion:
     """Ask ``department`` in the stage it is in; what it said earlier in that stage does not count any more."""
     deadline = application.deadline or clock.due(application.office, procedure.DAYS[State.CONSULT])
-    Opinion.objects.filter(application=application, stage=application.state, department=department, verdict="").delete()
+    Opinion.objects.filter(
+        application=application, stage=application.state, organisation=department, verdict=""
+    ).delete()
     return Opinion.objects.create(
-        application=application, stage=application.state, department=department, deadline=deadline
+        application=application, stage=application.state, organisation=department, deadline=deadline
     )

@@ -74,11 +74,11 @@ def _story(
         ],
         "paid": requirements.paid(application),
         "change": paying.waiting_change(application),
-        "opinions": application.opinions.select_related("department") if official else [],
+        "opinions": application.opinions.select_related("organisation") if official else [],
         "mine": _my_question(user, application),
         "colleagues": _colleagues(application) if official and application.is_open else [],
         "departments": Organisation.objects.filter(kind__in=("department", "authority")).exclude(
-            pk=application.office_id
+            pk=application.office.pk
         )[:200]
         if official and application.state in (State.JOINT, State.CONSULT)
         else [],
@@ -121,8 +121,8 @@ def _answers(application: Application) -> list[tuple[str, str]]:
 
 
 def _my_question(user: User, application: Application) -> Opinion | None:
-    found = application.opinions.filter(stage=application.state, verdict="").select_related("department")
-    return next((one for one in found if can_edit.test(user, one.department)), None)
+    found = application.opinions.filter(stage=application.state, verdict="").select_related("organisation")
+    return next((one for one in found if can_edit.test(user, one)), None)
 
 
 def _colleagues(application: Application) -> list[User]:
