@@ -7,6 +7,7 @@ from gongfu.data.dashboards import demonstration as dashboards
 from gongfu.data.performance import demonstration as performance
 from gongfu.data.retrofit import demonstration as retrofit
 from gongfu.governance.applications import demonstration as applications
+from gongfu.governance.assessments import demonstration as assessments
 from gongfu.governance.indicators import demonstration as indicators
 from gongfu.governance.review import demonstration as review
 from gongfu.governance.support import demonstration as support
@@ -41,6 +42,8 @@ def seed(settings: Settings) -> None:
         if first is not None:
             support.seed(operator, first)
         indicators.seed(operator)
+        if first is not None:
+            assessments.seed(first)
         district = Organisation.objects.filter(code="district").first()
         if district is not None:
             applications.seed(district)

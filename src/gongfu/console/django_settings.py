@@ -90,6 +90,7 @@ GONGFU_APPS = [
     "gongfu.governance.indicators",
     "gongfu.governance.applications",
     "gongfu.governance.review",
+    "gongfu.governance.assessments",
     "gongfu.console",
 ]
 INSTALLED_APPS = [

@@ -49,6 +49,7 @@ MODULES = (
     "gongfu.governance.indicators",
     "gongfu.governance.applications",
     "gongfu.governance.review",
+    "gongfu.governance.assessments",
     "gongfu.kernel.tasks",
     "gongfu.kernel.audit",
     "gongfu.kernel.accounts",

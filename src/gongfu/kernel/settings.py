@@ -182,6 +182,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """TrueType file to embed into printed labels; empty: STSong-Light, which PDF readers bring along."""
     document_fonts: str = ""
     """Folder of TrueType files (仿宋.ttf, 黑体.ttf, 楷体.ttf, 小标宋.ttf, 补字.ttf) to embed into documents."""
+    assessment_peers: int = 5
+    """Fewest enterprises of which a comparison of assessments shows figures; less than 3 counts as 3."""
     publish_changes: bool = False
     """Publish every change of identifiers on the bus, for mirrors."""
     mirror_of: str = ""

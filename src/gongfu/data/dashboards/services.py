@@ -70,6 +70,11 @@ def starred(user: User, scope: Organisation | None = None) -> list[Dashboard]:
     return list(found.order_by("organisation__path", "folder", "name")[:12])
 
 
+def number(user: User, scope: Organisation) -> int:
+    """How many dashboards of ``scope`` and below ``user`` may see."""
+    return Dashboard.objects.visible_to(user).filter(organisation__path__startswith=scope.path).count()
+
+
 def document_of(board: Dashboard) -> Document:
     """What is stored; an old document that is no longer understood is an empty one."""
     try:

@@ -1,0 +1,1 @@
+"""Self-assessment and diagnosis of enterprises 两化融合自评估、贯标、诊断."""
