@@ -42,6 +42,8 @@ def seed(settings: Settings) -> None:
         if first is not None:
             support.seed(operator, first)
         indicators.seed(operator)
+        if first is not None:
+            assessments.seed(first)
         district = Organisation.objects.filter(code="district").first()
         if district is not None:
             applications.seed(district)
