@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from gongfu.data.alarms import sending
+from gongfu.data.alarms import sending, telling
 from gongfu.data.alarms.models import Alarm, AlarmRule, Delivery, Duty, Outlet
 from gongfu.data.alarms.outlets import kinds
 from gongfu.data.alarms.outlets.letter import Letter
@@ -18,7 +18,7 @@ from gongfu.kernel.errors import Unavailable
 from gongfu.platform.devices.models import Device
 from tests.platform.devices.plants import enterprise, person
 
-from .test_life import pump, rule_of
+from .test_life import pump, rule_of, say
 
 pytestmark = pytest.mark.django_db
 
@@ -157,3 +157,27 @@ def test_keys_are_entered_never_shown(owner: Organisation, letters: list[Letter]
     stranger = Client()
     stranger.force_login(person("zhao", enterprise("other", "二厂")))
     assert stranger.get(f"/data/outlets/{made.pk}/").status_code == 404
+
+
+def test_what_was_found_late_is_told_once_together(
+    device: Device, owner: Organisation, outlet: Outlet, letters: list[Letter]
+) -> None:
+    """Twenty alarms of a night on which nobody evaluated readings are one message, not twenty."""
+    rule = rule_of(device)
+    Duty.objects.create(organisation=owner, name="值班", outlet=outlet, lowest=4)
+    for number in range(20):
+        say(rule, device, 10 * number, True, late=True)
+        say(rule, device, 10 * number + 5, False, late=True)
+    journal = list(Alarm.objects.order_by("raised_at").values_list("late", "cleared_at", "raised_at"))
+    assert len(journal) == 20
+    assert all(late and (cleared - raised).total_seconds() == 5 for late, cleared, raised in journal)
+    say(rule, device, 500, True)
+    sending.send_due()
+    assert len(letters) == 1  # what happens now is not kept waiting
+    assert sending.send_due(timezone.now() + telling.DIGEST + dt.timedelta(seconds=1)) == 1
+    assert len(letters) == 2
+    assert "20" in letters[1].title
+    assert "补" in letters[1].title
+    client = Client()
+    client.force_login(person("wang", owner))
+    assert "事后补判" in client.get("/data/alarms/").content.decode()

@@ -41,6 +41,12 @@ def batch(org: int, device: int, series: list[int], times: list[int], values: li
     )
 
 
+RECORDER = (
+    "import os; from gongfu.kernel.settings import load; from gongfu.data.telemetry.process import main;"
+    " main(load(os.environ))"
+)
+
+
 class Node:
     """Use as a context manager."""
 
@@ -55,6 +61,16 @@ class Node:
         self.settings = load(self.environment)
         self._bus: subprocess.Popen[bytes] | None = None
         self._streams: subprocess.Popen[bytes] | None = None
+        self._recorder: subprocess.Popen[bytes] | None = None
+
+    def record(self) -> None:
+        """Let a recorder store readings."""
+        self._recorder = subprocess.Popen(
+            [sys.executable, "-c", RECORDER],
+            env=os.environ | self.environment | {"GONGFU_LOG_LEVEL": "warning"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def __enter__(self) -> Node:
         program = nats_server.find(self.settings)
@@ -65,7 +81,7 @@ class Node:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for child in (self._streams, self._bus):
+        for child in (self._streams, self._recorder, self._bus):
             if child is not None:
                 child.kill()
                 child.wait()

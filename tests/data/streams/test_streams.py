@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 import msgspec
 import pytest
@@ -13,7 +15,9 @@ from nats.js.api import DeliverPolicy
 
 from gongfu.data.alarms.rules import Binding, Kind, RuleConfig, Transition
 from gongfu.data.streams import ensuring
+from gongfu.data.streams.memory import has_missed
 from gongfu.kernel import bus
+from gongfu.kernel.store import StoreClient
 from tests.data.streams.node import Node, batch
 
 S = 1_000_000
@@ -59,6 +63,33 @@ async def stored(js: JetStreamContext, subject: str) -> list[Transition]:
         if message.subject == subject:
             found.append(msgspec.json.decode(message.data or b"", type=Transition))
     return found
+
+
+async def until(right: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
+    async with asyncio.timeout(seconds):
+        while not await right():
+            await asyncio.sleep(0.1)
+
+
+async def obeys(js: JetStreamContext, node: Node, begin: int) -> bool:
+    """Whether a state was written after a reading that follows the newest rule."""
+    before = (await (await js.key_value(ensuring.MEMORY)).get("alarms.head")).revision
+    await js.publish("readings.1.12", batch(1, 12, [7], [begin], [10]))
+    await asyncio.sleep(2.5)
+    after = (await (await js.key_value(ensuring.MEMORY)).get("alarms.head")).revision
+    return before != after
+
+
+async def stored_rows(store: StoreClient, sql: str, count: str) -> bool:
+    return store.healthy() and store.command(sql) == count
+
+
+async def is_empty(js: JetStreamContext) -> bool:
+    return (await js.stream_info(bus.READINGS)).state.messages == 0
+
+
+async def misses(js: JetStreamContext) -> bool:
+    return await has_missed(js)
 
 
 def high(number: int, org: int, device: int, series: int) -> RuleConfig:
@@ -107,6 +138,40 @@ async def test_killed_again_and_again_it_loses_and_doubles_no_alarm(node: Node) 
     found = await heard(js, 119, "alarms.1.11", 60)
     assert [(one.time - NOW) / S for one in found] == list(range(1, 120))
     assert [one.active for one in found] == [bool(step % 2) for step in range(1, 120)]
+    await client.close()
+
+
+async def test_alarms_of_an_outage_are_found_in_the_store_with_their_times_once(node: Node) -> None:
+    """Killed, away for longer than readings wait, killed again while it looks: each alarm once, marked as late."""
+    client, js = await connected(node)
+    node.start()
+    node.record()
+    await put(js, high(3, 1, 12, 7))
+    await until(partial(obeys, js, node, time.time_ns() // 1000))
+    node.kill()
+    begin = time.time_ns() // 1000
+    await js.delete_consumer(bus.READINGS, ensuring.DURABLE)  # what the bus does after five minutes
+    times = [begin + step * S // 20 for step in range(1, 41)]
+    values = [90.0 if step % 4 == 1 else 10.0 for step in range(1, 41)]
+    await js.publish("readings.1.12", batch(1, 12, [7] * 40, times, values))
+    store = StoreClient(node.settings)
+    counted = f"SELECT count() FROM readings WHERE org = 1 AND series = 7 AND ts > fromUnixTimestamp64Micro({begin})"
+    await until(partial(stored_rows, store, counted, "40"))
+    await until(partial(is_empty, js))  # acknowledged by the recorder: only the store knows them now
+    await asyncio.sleep(2.1)  # what is still to come cannot be missed
+    node.start(wait=False)
+    await until(partial(misses, js))
+    node.kill()
+    node.start()
+    found = await heard(js, 20, "alarms.1.12", 60)
+    assert [one.time for one in found if one.active] == times[0::4]
+    assert [one.time for one in found if not one.active] == times[1::4]
+    assert all(one.late for one in found)
+    assert not await misses(js)
+    await js.publish("readings.1.12", batch(1, 12, [7], [begin + 3600 * S], [95]))
+    found = await heard(js, 21, "alarms.1.12")
+    assert (len(found), found[-1].late, found[-1].active) == (21, False, True)
+    store.close()
     await client.close()
 
 

@@ -158,6 +158,8 @@ class Alarm(OwnedModel):
     latching = models.BooleanField(_("Latching"), default=False)
     group = models.CharField(_("First-out group"), max_length=40, blank=True)
     first_out = models.BooleanField(_("First out"), default=False)
+    late = models.BooleanField(_("Found late"), default=False)
+    """In stored readings, after a time in which nobody evaluated them."""
     escalated = models.PositiveSmallIntegerField(_("Told"), default=0)
     """How many people or groups were told so far."""
 

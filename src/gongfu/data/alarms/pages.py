@@ -96,6 +96,7 @@ ALARMS: Resource[Alarm] = Resource(
         ),
         "priority",
         "state",
+        "late",
         "rule",
         "device",
         "organisation",

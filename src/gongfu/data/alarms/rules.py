@@ -111,6 +111,8 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     value: float | None = None
     reason: str = ""
     """``suppressed``: the gate closed; ``changed``: another rule now."""
+    late: bool = False
+    """Found afterwards in stored readings: nobody looked when it happened."""
 
     @property
     def id(self) -> str:

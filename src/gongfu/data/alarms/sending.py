@@ -40,9 +40,9 @@ def send_due(now: dt.datetime | None = None) -> int:
     due = waiting(Delivery.objects.filter(due_at__lte=now)).select_related(
         "outlet", "alarm__device", "alarm__organisation"
     )
-    by_outlet: dict[int, list[Delivery]] = {}
+    by_outlet: dict[tuple[int, bool], list[Delivery]] = {}
     for delivery in due.order_by("alarm__priority", "due_at")[:5000]:
-        by_outlet.setdefault(delivery.outlet_id, []).append(delivery)
+        by_outlet.setdefault((delivery.outlet_id, delivery.alarm.late), []).append(delivery)
     ready = [group for outlet, group in by_outlet.items() if _may_send(group[0].outlet)]
     if not ready:
         return 0
@@ -89,6 +89,8 @@ def letter_of(outlet: Outlet, alarms: Sequence[Alarm]) -> Letter:
         title = _("[%(priority)s] %(name)s") % {"priority": alarms[0].get_priority_display(), "name": alarms[0]}
         if len(alarms) > 1:
             title = _("%(n)d alarms, the most urgent: %(first)s") % {"n": len(alarms), "first": title}
+        if alarms[0].late:
+            title = _("Found late, while nobody evaluated readings: %(title)s") % {"title": title}
     url = f"{settings().url}/data/alarms/" + (f"{alarms[0].pk}/" if len(alarms) == 1 else "")
     return Letter(title, lines, url, tuple(_facts(alarm) for alarm in alarms[:500]))
 

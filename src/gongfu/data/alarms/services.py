@@ -75,6 +75,7 @@ def _raise(rule: AlarmRule, one: Transition) -> None:
         latching=rule.latching,
         group=rule.group,
         first_out=first,
+        late=one.late,
     )
     if state is AlarmState.UNACKED:
         telling.plan(made)

@@ -10,9 +10,10 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from gongfu.data.alarms import bank, rules, state
+from gongfu.data.alarms.bank import Flags, Floats, Ints
 from gongfu.data.alarms.evaluate import Evaluator
 from gongfu.data.alarms.rules import RuleConfig, Transition
-from gongfu.data.streams.stage import Batch, Output
+from gongfu.data.streams.stage import Batch, Missed, Output
 from gongfu.kernel import bus
 from gongfu.kernel.errors import Invalid
 from gongfu.kernel.events import Event, EventKind
@@ -38,6 +39,8 @@ class AlarmStage:
 
     def __init__(self) -> None:
         self._evaluator = Evaluator(bank.build(()), 0)
+        self._since = 0
+        """When the state was written that was restored."""
 
     def configure(self, rules_: dict[str, bytes], clock: int) -> list[Output]:
         """Replace the rules; what became of nothing ends."""
@@ -56,16 +59,23 @@ class AlarmStage:
 
     def take(self, batch: Batch, clock: int) -> list[Output]:
         """Alarms that come and go with ``batch``."""
-        series, orgs, times, values = batch.series, batch.orgs, batch.times, batch.values
-        bad = batch.qualities >= Quality.BAD
-        if batch.texts:
-            words = [text for _, text in batch.texts]
-            series = np.concatenate([series, np.array([text.series for text in words], np.int64)])
-            orgs = np.concatenate([orgs, np.array([org for org, _ in batch.texts], np.int64)])
-            times = np.concatenate([times, np.array([text.time for text in words], np.int64)])
-            values = np.concatenate([values, np.array([rules.text_code(text.text) for text in words])])
-            bad = np.concatenate([bad, np.array([text.quality >= Quality.BAD for text in words], np.bool_)])
-        return self._outputs(self._evaluator.take(series, orgs, times, values, bad, clock))
+        return self._outputs(self._evaluator.take(*_columns(batch), clock))
+
+    def missed(self) -> Missed | None:
+        """Every series that a rule looks at."""
+        if not self._since or not len(self._evaluator.bank):
+            return None
+        found: dict[int, list[int]] = {}
+        known = self._evaluator.bank
+        for one, org in zip(known.series.tolist(), known.series_org.tolist(), strict=True):
+            found.setdefault(org, []).append(one)
+        return Missed(self._since, found)
+
+    def catch_up(self, batch: Batch, until: int) -> list[Output]:
+        """Alarms that came and went, with the times of the readings, marked as late."""
+        found = self._evaluator.take(*_columns(batch), None)
+        found += self._evaluator.tick(until)
+        return self._outputs([msgspec.structs.replace(one, late=True) for one in found])
 
     def tick(self, clock: int) -> list[Output]:
         """Delays that end, data that are missing."""
@@ -79,7 +89,7 @@ class AlarmStage:
     def restore(self, data: bytes, clock: int) -> None:
         """Go on from :meth:`state`."""
         evaluator = self._evaluator
-        state.read(data, evaluator.bank, evaluator.state, evaluator.series, clock)
+        self._since = state.read(data, evaluator.bank, evaluator.state, evaluator.series, clock)
 
     def _outputs(self, found: list[Transition]) -> list[Output]:
         outputs = []
@@ -99,3 +109,17 @@ class AlarmStage:
         if found:
             ACTIVE.set(int(self._evaluator.state.active.sum()))
         return outputs
+
+
+def _columns(batch: Batch) -> tuple[Ints, Ints, Ints, Floats, Flags]:
+    """Numbers and texts together, as the evaluator takes them."""
+    series, orgs, times, values = batch.series, batch.orgs, batch.times, batch.values
+    bad = batch.qualities >= Quality.BAD
+    if batch.texts:
+        words = [text for _, text in batch.texts]
+        series = np.concatenate([series, np.array([text.series for text in words], np.int64)])
+        orgs = np.concatenate([orgs, np.array([org for org, _ in batch.texts], np.int64)])
+        times = np.concatenate([times, np.array([text.time for text in words], np.int64)])
+        values = np.concatenate([values, np.array([rules.text_code(text.text) for text in words])])
+        bad = np.concatenate([bad, np.array([text.quality >= Quality.BAD for text in words], np.bool_)])
+    return series, orgs, times, values, bad

@@ -98,8 +98,8 @@ def write(bank: Bank, state: State, series: SeriesState, clock: int) -> bytes:
     return zlib.compress(_encoder.encode(written), 1)
 
 
-def read(data: bytes, bank: Bank, state: State, series: SeriesState, clock: int) -> None:
-    """Go on from what :func:`write` made, for the rows that are still there; raises :class:`ValueError`.
+def read(data: bytes, bank: Bank, state: State, series: SeriesState, clock: int) -> int:
+    """Go on from what :func:`write` made, for the rows that are still there; when that was. :class:`ValueError`.
 
     Silence is counted in this process's ``clock``: the time in which nobody listened is no silence of a device.
     """
@@ -126,6 +126,7 @@ def read(data: bytes, bank: Bank, state: State, series: SeriesState, clock: int)
     # Nothing was ever heard of these: they wait from now on.
     waiting = (series.time[bank.main] == NEVER) & (bank.kind == CODES[Kind.NO_DATA]) & ~state.active
     state.since[waiting] = clock
+    return written.clock
 
 
 def _column(

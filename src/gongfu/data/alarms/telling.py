@@ -12,6 +12,8 @@ from gongfu.data.alarms.roster import Hours
 
 WITHDRAWN_STATES = (Alarm.State.UNACKED,)
 """Only an alarm that nobody took notice of is told later."""
+DIGEST = dt.timedelta(seconds=30)
+"""How long alarms that were found late are gathered: they are told once, together."""
 
 
 def plan(alarm: Alarm, now: dt.datetime | None = None) -> None:
@@ -21,7 +23,8 @@ def plan(alarm: Alarm, now: dt.datetime | None = None) -> None:
         organisation=alarm.organisation_id, lowest__gte=alarm.priority, outlet__enabled=True
     ).select_related("outlet")
     for duty in lines:
-        due = hours_of(duty).next(timezone.localtime(now + dt.timedelta(minutes=duty.after)))
+        wait = max(dt.timedelta(minutes=duty.after), DIGEST if alarm.late else dt.timedelta())
+        due = hours_of(duty).next(timezone.localtime(now + wait))
         if due is not None:
             Delivery.objects.get_or_create(alarm=alarm, duty=duty, defaults={"outlet": duty.outlet, "due_at": due})
 

@@ -16,7 +16,7 @@ from prometheus_client import Counter, Gauge
 from gongfu.data.computed import rules
 from gongfu.data.computed.evaluate import Calculation, CalculationMemory, Result, Row
 from gongfu.data.computed.rules import ComputedConfig
-from gongfu.data.streams.stage import Batch, Output
+from gongfu.data.streams.stage import Batch, Missed, Output
 from gongfu.kernel import bus
 from gongfu.kernel.errors import Invalid
 from gongfu.kernel.readings import Readings, TextReading, encode
@@ -100,6 +100,15 @@ class ComputedStage:
     def state(self, clock: int) -> bytes:
         """What all tags remember."""
         return msgspec.msgpack.encode({series: one.memory() for series, one in self._all.items()})
+
+    def missed(self) -> Missed | None:
+        """Nothing: a time that was left out is computed anew by whoever wants it (``recomputing``)."""
+        return None
+
+    def catch_up(self, batch: Batch, until: int) -> list[Output]:
+        """Never asked."""
+        del batch, until
+        return []
 
     def restore(self, state: bytes, clock: int) -> None:
         """Go on from :meth:`state`; a tag whose part does not fit begins anew."""

@@ -26,17 +26,19 @@ RULES: Final = "rules"
 """Bucket: ``<stage>.<org>.<number>`` → a rule, written by the control plane."""
 MEMORY: Final = "streams"
 """Bucket: what stages must not forget."""
+MISSED: Final = "missed"
+"""Key in it: readings did not wait, and what they say has not been looked at yet."""
 ALARMS: Final = "ALARMS"
 """Stream of ``alarms.<org>.<device>``, kept until the control plane has noted them."""
 DESK: Final = "desk"
 """The control plane's consumer of it."""
 PATIENCE: Final = 300.0
-"""Seconds for which the readings wait for a process that is gone; then the recorder alone counts (ADR 0033)."""
+"""Seconds for which the readings wait for a process that is gone; then it asks the store for them (ADR 0033)."""
 _ALARM_BYTES: Final = 256 * 1024 * 1024
 
 
-async def ensure(js: JetStreamContext) -> bool:
-    """Everything exists afterwards; whether the consumer had to be made. Raises :class:`Unavailable`."""
+async def ensure(js: JetStreamContext) -> None:
+    """Everything exists afterwards; a consumer that had to be made leaves :data:`MISSED`. :class:`Unavailable`."""
     try:
         for bucket in (RULES, MEMORY):
             await _bucket(js, bucket)
@@ -44,6 +46,8 @@ async def ensure(js: JetStreamContext) -> bool:
         try:
             await js.consumer_info(bus.READINGS, DURABLE)
         except NotFoundError:
+            # First what is to be done about it: killed in between, it would be forgotten.
+            await (await js.key_value(MEMORY)).put(MISSED, b"1")
             await js.add_consumer(
                 bus.READINGS,
                 ConsumerConfig(
@@ -54,14 +58,12 @@ async def ensure(js: JetStreamContext) -> bool:
                     inactive_threshold=PATIENCE,
                 ),
             )
-            return True
     except (ServiceUnavailableError, ServerError, NoRespondersError, TimeoutError) as error:
         raise Unavailable(
             mark("The bus cannot store messages: {reason}."),
             remedy=mark("Look at the disk and at log/nats-server.log in GONGFU_HOME."),
             reason=error,
         ) from error
-    return False
 
 
 async def ensure_alarms(js: JetStreamContext) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -19,15 +19,17 @@ from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 from prometheus_client import Counter, Gauge, Histogram
 
-from gongfu.data.streams.memory import Memory
+from gongfu.data.streams import catching
+from gongfu.data.streams.memory import Memory, caught_up, has_missed
 from gongfu.data.streams.ruling import RuleBook
 from gongfu.data.streams.stage import Batch, Output, Stage
 from gongfu.data.telemetry.batch import Message
 from gongfu.data.telemetry.consume import Consumer, Taken
 from gongfu.kernel import bus, ops
-from gongfu.kernel.errors import Invalid, Unavailable
+from gongfu.kernel.errors import GongfuError, Invalid, Unavailable
 from gongfu.kernel.i18n import mark
 from gongfu.kernel.readings import Readings, TextReading, decode
+from gongfu.kernel.store import StoreClient
 
 GATHER: Final = 0.1
 """Seconds a batch collects after its first message."""
@@ -35,6 +37,8 @@ BATCH_BYTES: Final = 4 * 1024 * 1024
 TICK: Final = 0.2
 REMEMBER: Final = 2.0
 """Seconds between two states written down; so much is looked at again after a kill."""
+STORE_PATIENCE: Final = 60.0
+"""Seconds to wait for a store that does not answer before it is given up."""
 _AT_ONCE: Final = 500
 _RETRY: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 
@@ -43,7 +47,8 @@ REJECTED = Counter("gongfu_streams_rejected_total", "Messages that are no readin
 PUBLISHED = Counter("gongfu_streams_published_total", "Messages that follow from readings", ["stage"])
 BEHIND = Gauge("gongfu_streams_pending_messages", "Messages waiting on the bus")
 TOOK = Histogram("gongfu_streams_batch_seconds", "Time all stages take for one batch")
-GAPS = Counter("gongfu_streams_gaps_total", "Starts after which readings had not waited")
+GAPS = Counter("gongfu_streams_gaps_total", "Starts after which readings had not waited and the store was asked")
+LOST = Counter("gongfu_streams_lost_total", "Starts after which the store could not say what had been missed")
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +76,7 @@ class Follower:
         stages: Sequence[Stage],
         clock: Clock,
         health: ops.Health,
+        store: StoreClient,
     ) -> None:
         self._js = js
         self._consumer = consumer
@@ -79,6 +85,7 @@ class Follower:
         self._stages = stages
         self._clock = clock
         self._health = health
+        self._store = store
         self._taken: Taken | None = None
         self._remembered = 0.0
         self._dirty = False
@@ -86,8 +93,8 @@ class Follower:
         self._writing: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
 
-    async def begin(self, *, fresh: bool) -> None:
-        """Rules and states as they were left; ``fresh`` when the consumer is new."""
+    async def begin(self) -> None:
+        """Rules and states as they were left; what nobody looked at since is asked of the store."""
         await self._book.begin()
         for stage in self._stages:
             await self._publish(stage, stage.configure(self._book.rules(stage.name), self._clock.now()))
@@ -95,14 +102,39 @@ class Follower:
                 state = await self._memory.load(stage.name)
                 if state is not None:
                     stage.restore(state, self._clock.now())
-                    if fresh:
-                        GAPS.inc()
-                        log.warning("readings did not wait; there may be a gap", stage=stage.name)
             except ValueError as error:
                 log.warning("state cannot be read, beginning anew", stage=stage.name, reason=str(error)[:300])
         self._book.changed.clear()
+        if await has_missed(self._js):
+            await self._catch_up()
+            await self._remember()
+            if not self._dirty:
+                await caught_up(self._js)
         self._health.set("rules", True)
         self._health.set("bus", True)
+
+    async def _catch_up(self) -> None:
+        """Let stages see what was stored meanwhile. Killed on the way, all of it is done again, with the same ids."""
+        now = time.time_ns() // 1000
+        for stage in self._stages:
+            if (missed := stage.missed()) is None:
+                continue
+            GAPS.inc()
+            log.warning("readings did not wait, asking the store", stage=stage.name)
+            try:
+                found = catching.slices(missed, now, self._store)
+                while (part := await asyncio.to_thread(self._next, found)) is not None:
+                    await self._publish(stage, stage.catch_up(*part))
+            except GongfuError as error:
+                LOST.inc()
+                log.error("what was missed cannot be looked at", stage=stage.name, reason=str(error)[:300])
+
+    def _next(self, found: Iterator[tuple[Batch, int]]) -> tuple[Batch, int] | None:
+        """The next slice; a store that is still starting is waited for before the first."""
+        deadline = time.monotonic() + STORE_PATIENCE
+        while not self._store.healthy() and time.monotonic() < deadline:
+            time.sleep(0.5)
+        return next(found, None)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until ``stopping``; what was taken is finished and remembered."""

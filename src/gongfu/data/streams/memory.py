@@ -12,7 +12,7 @@ import msgspec
 from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError
 
-from gongfu.data.streams.ensuring import MEMORY
+from gongfu.data.streams.ensuring import MEMORY, MISSED
 
 PART: Final = 512 * 1024
 
@@ -60,6 +60,20 @@ class Memory:
         head = Head(generation, len(parts), _digest(data))
         await store.put(f"{name}.head", msgspec.json.encode(head))
         self._generation[name] = generation
+
+
+async def has_missed(js: JetStreamContext) -> bool:
+    """Whether readings did not wait, since somebody caught up last."""
+    store = await js.key_value(MEMORY)
+    try:
+        return bool((await store.get(MISSED)).value)
+    except KeyNotFoundError:
+        return False
+
+
+async def caught_up(js: JetStreamContext) -> None:
+    """What was missed has been looked at, and the states that know it are written down."""
+    await (await js.key_value(MEMORY)).purge(MISSED)
 
 
 def _digest(data: bytes) -> str:

@@ -19,6 +19,7 @@ from gongfu.data.streams.stage import Stage
 from gongfu.data.telemetry.consume import Consumer
 from gongfu.kernel import bus, ops, process
 from gongfu.kernel.settings import Settings
+from gongfu.kernel.store import StoreClient
 
 
 def main(settings: Settings) -> None:
@@ -37,6 +38,7 @@ def main(settings: Settings) -> None:
 @contextlib.asynccontextmanager
 async def running(settings: Settings, stages: Sequence[Stage], health: ops.Health) -> AsyncIterator[Follower]:
     """A follower with its consumer, rules and memory, on a connection of its own."""
+    store = StoreClient(settings)
     disturbed: list[Callable[[], None]] = []
 
     async def lost() -> None:
@@ -49,15 +51,16 @@ async def running(settings: Settings, stages: Sequence[Stage], health: ops.Healt
     client: Client = await bus.connect(settings, "streams", on_disconnect=lost, on_reconnect=back)
     try:
         js: JetStreamContext = await bus.ensure(settings, client)
-        fresh = await ensuring.ensure(js)
+        await ensuring.ensure(js)
         consumer = Consumer(client, bus.READINGS, ensuring.DURABLE)
         book = RuleBook(js, [stage.name for stage in stages])
         disturbed += [consumer.disturb, book.disturb]
         clock = Clock()
-        follower = Follower(js, consumer, book, Memory(js), stages, clock, health)
-        await follower.begin(fresh=fresh)
+        follower = Follower(js, consumer, book, Memory(js), stages, clock, health, store)
+        await follower.begin()
         yield follower
         await consumer.stop()
         await book.stop()
     finally:
+        store.close()
         await client.close()

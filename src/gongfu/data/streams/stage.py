@@ -33,6 +33,16 @@ class Output:
     id: str
 
 
+@dataclass(frozen=True)
+class Missed:
+    """What a stage wants to see of the store after nobody looked for long."""
+
+    since: int
+    """Microseconds UTC: when its state was written down last."""
+    series: dict[int, list[int]]
+    """By owner."""
+
+
 class Stage(Protocol):
     """One kind of work on readings. Never called by two tasks at once; ``clock``: microseconds, never steps."""
 
@@ -59,4 +69,12 @@ class Stage(Protocol):
 
     def restore(self, state: bytes, clock: int) -> None:
         """Go on from what :meth:`state` gave; raises :class:`ValueError` when it cannot be read."""
+        ...
+
+    def missed(self) -> Missed | None:
+        """What it wants to see of the time after the restored state; None: nothing."""
+        ...
+
+    def catch_up(self, batch: Batch, until: int) -> list[Output]:
+        """What follows from stored readings, all those there are before ``until`` (microseconds UTC)."""
         ...

@@ -22,8 +22,8 @@ from clickhouse_connect.driver.exceptions import Error
 from gongfu.data.backup.collecting import Collector
 from gongfu.data.backup.wire import LARGEST, TableCopy
 from gongfu.data.telemetry import schema
-from gongfu.data.telemetry.dirt import OUTSIDE
 from gongfu.data.telemetry.schema import DATABASE
+from gongfu.data.telemetry.store import freezing
 from gongfu.data.telemetry.store.embedded import EmbeddedEngine, literal
 from gongfu.data.telemetry.store.remote import RemoteEngine
 from gongfu.kernel.errors import Conflict, Unavailable
@@ -128,7 +128,7 @@ def restore(url: str, copied: list[TableCopy], folder: Path, home: Path, moment:
                 with _translated(), path.open("rb") as file:
                     names = [name.strip("` ") for name in one.statement.split(",")]
                     server.raw_insert(one.name, names, file, fmt="Parquet")
-        for statement in _again(moment):
+        for statement in freezing.rolled_again(moment // 1_000_000_000 - _SLACK_S):
             engine.execute(statement)
     finally:
         engine.close()
@@ -148,7 +148,7 @@ def _restore_embedded(copied: list[TableCopy], folder: Path, home: Path, moment:
                 f"INSERT INTO `{one.name}` ({one.statement}) SELECT {one.statement}"
                 f" FROM file({literal(str(path))}, 'Parquet')"
             )
-        for statement in _again(moment):
+        for statement in freezing.rolled_again(moment // 1_000_000_000 - _SLACK_S):
             engine.execute(statement)
     finally:
         engine.close()
@@ -160,18 +160,6 @@ def _files(copied: list[TableCopy], folder: Path) -> Iterator[tuple[TableCopy, P
             path = folder / one.name / part
             if path.stat().st_size:
                 yield one, path
-
-
-def _again(moment: int) -> Iterator[str]:
-    """Roll-ups of whatever came while the snapshot was being taken are computed once more."""
-    since = max(0, moment // 1_000_000_000 - _SLACK_S)
-    for text, table in enumerate(("readings", "texts")):
-        yield (
-            f"INSERT INTO dirty SELECT {OUTSIDE + 1 + text}, org, series, {text},"
-            " intDiv(toUnixTimestamp(min(ts)), 60) * 60, toUnixTimestamp(max(ts)) + 60"
-            f" FROM {table} WHERE arrived >= toDateTime({since}, 'UTC') AND ts < '2106-01-01' AND ts > '1970-01-02'"
-            " GROUP BY org, series"
-        )
 
 
 @contextlib.contextmanager

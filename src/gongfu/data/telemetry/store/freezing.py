@@ -12,12 +12,13 @@ import base64
 import hmac
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from gongfu.data.telemetry.dirt import OUTSIDE
 from gongfu.data.telemetry.schema import DATABASE
 from gongfu.data.telemetry.store.embedded import EmbeddedEngine, literal
 from gongfu.data.telemetry.store.engine import StoreFailure
@@ -73,6 +74,17 @@ def build(engine: EmbeddedEngine, tables: Iterable[Frozen]) -> None:
             target.parent.mkdir(exist_ok=True)
             part.rename(target)
             engine.execute(f"ALTER TABLE `{table.name}` ATTACH PART {literal(part.name)}")
+
+
+def rolled_again(since: int) -> Iterator[str]:
+    """Statements after which roll-ups of what arrived since ``since`` (seconds) are computed once more."""
+    for text, table in enumerate(("readings", "texts")):
+        yield (
+            f"INSERT INTO dirty SELECT {OUTSIDE + 1 + text}, org, series, {text},"  # noqa: S608 - numbers and names of ours
+            " intDiv(toUnixTimestamp(min(ts)), 60) * 60, toUnixTimestamp(max(ts)) + 60"
+            f" FROM {table} WHERE arrived >= toDateTime({max(0, since)}, 'UTC')"
+            " AND ts < '2106-01-01' AND ts > '1970-01-02' GROUP BY org, series"
+        )
 
 
 def _tables(engine: EmbeddedEngine) -> list[_Described]:
