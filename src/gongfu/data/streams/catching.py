@@ -59,8 +59,8 @@ def _slice(missed: Missed, begin: dt.datetime, until: dt.datetime, store: StoreC
             )
             texts += _texts(org, some, begin, until, store)
     orgs = np.concatenate([np.full(len(part[1]), part[0], np.int64) for part in parts])
-    columns = [np.concatenate([part[at] for part in parts]) for at in (1, 2, 3, 4)]
-    yield Batch(orgs, *columns, texts=texts), _microseconds(until)
+    which, times, values, qualities = (np.concatenate([part[at] for part in parts]) for at in (1, 2, 3, 4))
+    yield Batch(orgs, which, times, values, qualities, texts), _microseconds(until)
 
 
 def _texts(
