@@ -143,7 +143,7 @@ def conflicts(expert: Candidate, parties: Sequence[Party], avoid: Avoid, on: dt.
             left(mark("The employer is a shareholder of {party}."), party=told)
         if {names.phone(one) for one in expert.phones} & {names.phone(one) for one in party.phones} - {""}:
             left(mark("Has a telephone number of {party}."), party=told)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _same(firm: Firm, party: Party) -> bool:

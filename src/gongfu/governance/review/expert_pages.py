@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import get_language, gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -114,13 +115,14 @@ def answer(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def save(request: HttpRequest, pk: int) -> JsonResponse:
-    """Keep the draft, asked for by the page itself: ``{version, complete}`` or ``{error}``."""
+    """Keep the draft, asked for by the page itself: ``{version, complete, at}`` or ``{error}``."""
     points, comment, version = _given(request)
     try:
         kept = judging.save(accounts.user_of(request), _mine(request, pk), points, comment, version)
     except GongfuError as error:
         return JsonResponse({"error": error.text(get_language()), "code": error.code}, status=error.http_status)
-    return JsonResponse({"version": kept.version, "complete": kept.complete})
+    at = f"{timezone.localtime():%H:%M}"
+    return JsonResponse({"version": kept.version, "complete": kept.complete, "at": at})
 
 
 @require_POST

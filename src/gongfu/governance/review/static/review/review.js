@@ -45,9 +45,7 @@ function keep(form) {
       const kept = await answer.json();
       if (answer.ok) {
         form.elements.version.value = kept.version;
-        const now = new Date();
-        const time = [now.getHours(), now.getMinutes()].map((n) => String(n).padStart(2, "0")).join(":");
-        told.textContent = `${form.dataset.saved} ${time}`;
+        told.textContent = `${form.dataset.saved} ${kept.at}`;
         told.classList.remove("late");
       } else {
         told.textContent = kept.error;
