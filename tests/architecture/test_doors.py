@@ -137,6 +137,8 @@ SPECIAL = {
     ("network.edge", "network.gateway"): {"wire"},
     # The gateway is the Sparkplug host application that edge nodes wait for.
     ("network.gateway", "network.drivers"): {"sparkplug"},
+    # Formulas of alarms are written in the language of computed tags.
+    ("data.alarms", "data.computed"): {"language"},
     # A computed tag is told from one that is read by its address.
     ("data.computed", "platform.devices"): {"rules"},
 }

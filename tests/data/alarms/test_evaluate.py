@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gongfu.data.alarms import bank, state
 from gongfu.data.alarms.evaluate import Evaluator, as_columns
+from gongfu.data.alarms.formula import compile_formula
 from gongfu.data.alarms.rules import Binding, Direction, Kind, RuleConfig, Transition, check, text_code
 from gongfu.kernel.errors import Invalid
 
@@ -142,6 +143,17 @@ def test_a_formula_names_several_tags() -> None:
     assert told(feed(one, (2, 8))) == [(2, False)]
 
 
+def test_a_formula_is_written_in_the_language_of_computed_tags() -> None:
+    columns = {"flow": np.array([3.0, 9.0, np.nan]), "state": np.array([1.0, 1.0, 1.0])}
+    for text in ("flow < 5 and state == 1", "flow ＜ 5 且 state == 1", "(1 if flow < 5 else 0) * clamp(state, 0, 1)"):
+        formula = compile_formula(text)
+        assert formula.names == ("flow", "state")
+        np.testing.assert_array_equal(formula.evaluate(columns), [1.0, 0.0, np.nan])
+    assert compile_formula("sqrt(state) > 0 or flow > 1").names == ("state", "flow")
+    with pytest.raises(Invalid, match="has no memory"):
+        compile_formula("mean(flow, '10m') > 3")
+
+
 def test_a_text_is_compared_by_its_words() -> None:
     one = evaluator(rule(Kind.EQUALS, text="FAULT"))
     assert told(feed(one, (0, text_code("RUN")), (1, text_code("FAULT")))) == [(1, True)]
@@ -216,8 +228,9 @@ def test_a_state_that_is_torn_is_refused() -> None:
         "a[0]",
         "a(1)",
         "__import__('os')",
-        "a if b else c",
-        "a ** b",
+        "mean(a, '10m') > 1",
+        "total(a, 'h')",
+        "a if b else",
         "(" * 300,
         "a+" * 300 + "a",
         "'x'",

@@ -117,6 +117,19 @@ def compile_expression(text: str, inputs: Mapping[str, Kind]) -> Expression:
     return Expression(text, frozenset(compiler.names), root.kind, compiler.keepers, root.evaluate)
 
 
+def compile_naming(text: str) -> tuple[Expression, tuple[str, ...]]:
+    """The expression that ``text`` says over numbers of whatever names it uses, and those in their order."""
+    try:
+        tree = ast.parse(plain(text[: LONGEST + 1]).strip(), mode="eval")
+        found = [one for one in ast.walk(tree) if isinstance(one, ast.Name)]
+        called = {id(one.func) for one in ast.walk(tree) if isinstance(one, ast.Call)}
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        found, called = [], set()  # what is wrong with it is told below
+    found.sort(key=lambda one: (one.lineno, one.col_offset))
+    names = tuple(dict.fromkeys(one.id for one in found if id(one) not in called and one.id not in _CONSTANTS))
+    return compile_expression(text, dict.fromkeys(names, Kind.NUMBER)), names
+
+
 class _Compiler:
     """One compilation: inputs used and keepers made so far."""
 
