@@ -37,6 +37,8 @@ from gongfu.kernel.errors import Invalid
 from gongfu.kernel.i18n import mark
 from gongfu.network.models.units import conversion, known
 
+__all__ = ["FUNCTIONS", "LONGEST", "Expression", "Kind", "Moment", "Part", "compile_expression", "compile_naming"]
+
 LONGEST: Final = 2_000
 DEEPEST: Final = 40
 MOST_PARTS: Final = 400
