@@ -1,4 +1,4 @@
-"""Several web processes: one that dies is replaced and the others go on; requests take turns."""
+"""Several web processes: one that dies is replaced and the others go on."""
 
 from __future__ import annotations
 
@@ -8,29 +8,27 @@ import signal
 import socket
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
+from pid_worker import answer_with_own_pid  # a module that a fresh process finds by name
 
-from gongfu.console import asgi, workers
-from gongfu.kernel.ops import Receive, Scope, Send
+from gongfu.console import workers
 from gongfu.kernel.settings import Settings
 
 
-def answer_with_own_pid(_settings: Settings, sockets: list[socket.socket], _number: int) -> None:
-    """Stands for a web process: says who it is to whoever connects."""
-    while True:
-        connection, _address = sockets[0].accept()
-        connection.sendall(str(os.getpid()).encode())
-        connection.close()
-
-
 async def _asked(port: int) -> int:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    told = await reader.read()
-    writer.close()
-    return int(told) if told else 0
+    """Who answers; 0 for one that died meanwhile."""
+    writer = None
+    try:
+        async with asyncio.timeout(30):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            return int(await reader.read() or 0)
+    except ConnectionError:
+        return 0
+    finally:
+        if writer is not None:
+            writer.close()
 
 
 @pytest.mark.node
@@ -48,49 +46,12 @@ async def test_a_worker_that_is_killed_is_replaced_while_the_other_answers(tmp_p
             found = await asyncio.gather(*(_asked(port) for _ in range(8)))
             seen.update(pid for pid in found if pid)
 
-    await meet(2)
-    os.kill(min(seen), signal.SIGKILL)
-    assert await _asked(port)
-    await meet(3)
-    stopping.set()
-    await asyncio.wait_for(keeping, 30)
-    listening.close()
-    assert os.getpid() not in seen
-
-
-async def test_only_so_many_requests_are_worked_on_at_once_and_streams_hold_nobody_up() -> None:
-    working, most, go_on = 0, 0, asyncio.Event()
-
-    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
-        nonlocal working, most
-        working += 1
-        most = max(most, working)
-        await asyncio.sleep(0)
-        working -= 1
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await go_on.wait()  # as a stream does
-        await send({"type": "http.response.body", "body": b""})
-
-    seen: list[Any] = []
-
-    async def send(message: Any) -> None:
-        seen.append(message["type"])
-
-    wrapped = asgi.in_turn(2, app)
-    asked = [asyncio.create_task(wrapped({"type": "http"}, None, send)) for _ in range(9)]  # type: ignore[arg-type]
-    for _ in range(100):
-        await asyncio.sleep(0)
-    assert seen.count("http.response.start") == 9
-    assert most <= 2
-    go_on.set()
-    await asyncio.gather(*asked)
-
-
-async def test_a_request_that_fails_gives_its_turn_back() -> None:
-    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
-        raise ZeroDivisionError
-
-    wrapped = asgi.in_turn(1, app)
-    for _ in range(3):
-        with pytest.raises(ZeroDivisionError):
-            await asyncio.wait_for(wrapped({"type": "http"}, None, None), 5)  # type: ignore[arg-type]
+    try:
+        await meet(2)
+        os.kill(min(seen), signal.SIGKILL)
+        assert any([await _asked(port) for _ in range(3)])
+        await meet(3)
+    finally:
+        stopping.set()
+        await asyncio.wait_for(keeping, 30)
+        listening.close()
