@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from gongfu.governance.applications import services
+from gongfu.governance.applications.models import Application
 from tests.governance.applications.world import approved, drafted, handed_in, published, signed_in, world
 
 pytestmark = pytest.mark.django_db
@@ -43,3 +45,26 @@ def test_pages_of_every_stage_open() -> None:
     page = li.get(f"/governance/applications/{made.pk}/").content.decode()
     assert "Enter the payment" in page
     assert services.application_for(at.people[0], made.pk)
+
+
+def test_the_form_keeps_itself_and_tells_another_window_from_its_own_later_savings() -> None:
+    at = world()
+    made = services.begin(at.people[0], at.notice, "3.1", at.plants[0])
+    zhao = signed_in(at.people[0])
+    page = zhao.get(f"/governance/applications/{made.pk}/form/").content.decode()
+    assert at.plants[0].credit_code in page  # filled in from the registration
+    assert "经评审公示通过" not in page
+    save = f"/governance/applications/{made.pk}/save"
+    kept = zhao.post(save, {"version": made.version, "window": "one", "basis": "12000", "year": "2026"})
+    assert "Saved at" in kept.content.decode()
+    again = zhao.post(save, {"version": made.version, "window": "one", "basis": "12000", "matter": "上云"})
+    assert "Saved at" in again.content.decode()
+    other = zhao.post(save, {"version": made.version, "window": "two", "basis": "1"})
+    assert "Somebody else has changed this application meanwhile" in other.content.decode()
+    assert Application.objects.get().answers["basis"] == "12000"
+    lied = zhao.post(
+        f"/governance/applications/{made.pk}/attach",
+        {"paper": "p1", "file": SimpleUploadedFile("执照.pdf", b"MZ not a pdf")},
+        headers={"hx-request": "true"},
+    )
+    assert "is none of these" in lied.content.decode()

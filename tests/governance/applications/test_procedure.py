@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from gongfu.governance.applications import paying, reviewing, services
 from gongfu.governance.applications.models import Application
+from gongfu.governance.indicators import services as indicators
 from gongfu.governance.review import judging
 from gongfu.governance.review.models import Expert
 from gongfu.governance.support.models import LedgerEntry
@@ -76,3 +78,21 @@ def _expert(at: World, name: str, employer: str) -> User:
         organisation=at.office, key=name, name=f"专家{name}", fields="工业网络", employer=employer, user=user
     )
     return user
+
+
+def test_a_payment_moves_the_indicator_of_supported_projects_and_its_return_moves_it_back(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    at = world()
+    plan = indicators.adopt("test", at.office, "qingpu-2021")
+    supported = plan.indicators.get(target="A6")
+    supported.source, supported.measure = "measured", "projects_supported"
+    supported.save()
+    made = approved(at, handed_in(at), "300000")
+    with django_capture_on_commit_callbacks(execute=True):
+        paying.pay(at.zhou, made, made.instalments.get().pk, paid_on=clock.today(), document="青财〔2026〕7号")
+    assert indicators.outlook(supported).value == 1
+    with django_capture_on_commit_callbacks(execute=True):
+        made = paying.recover(at.li, made, Decimal(300_000), reason="虚假材料", document="青科委函〔2026〕2号")
+        paying.came_back(at.li, made, Decimal(300_000), paid_on=clock.today(), document="回单1")
+    assert indicators.outlook(supported).value == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
@@ -75,8 +76,10 @@ def _kept(request: HttpRequest, user: User, application: Application) -> Applica
     version = sent.get("version", "")
     if not re.fullmatch(r"[0-9]{1,9}", version):
         raise Invalid(mark("The form was sent incomplete."), remedy=mark("Load the page again."))
-    answers = {name: str(sent[name]) for name in sent if name not in ("version", "do", "fact", "csrfmiddlewaretoken")}
-    return services.save_draft(user, application, answers, sent.getlist("fact"), int(version))
+    own = ("version", "window", "do", "fact", "csrfmiddlewaretoken")
+    answers = {name: str(sent[name]) for name in sent if name not in own}
+    window = sent.get("window", "")
+    return services.save_draft(user, application, answers, sent.getlist("fact"), int(version), window)
 
 
 def _form(request: HttpRequest, application: Application, faults: dict[str, GongfuError]) -> dict[str, object]:
@@ -90,6 +93,7 @@ def _form(request: HttpRequest, application: Application, faults: dict[str, Gong
     asked = [*application.notice.papers, ["other", _("Anything else")]]
     return {
         "application": application,
+        "window": request.POST.get("window") or secrets.token_hex(8),
         "notice": application.notice,
         "scheme": scheme,
         "clause": clause,
@@ -165,8 +169,18 @@ def attach(request: HttpRequest, pk: int) -> HttpResponse:
     except GongfuError as error:
         if error.http_status in (403, 404):
             raise
-        messages.error(request, error.text(get_language()))
-    return HttpResponseRedirect(f"{reverse('governance-application-form', args=[pk])}#papers")
+        return _papers(request, user, pk, error.text(get_language()))
+    return _papers(request, user, pk)
+
+
+def _papers(request: HttpRequest, user: User, pk: int, problem: str = "") -> HttpResponse:
+    """The papers again; by htmx alone, so that nothing typed beside them is lost."""
+    if not request.headers.get("HX-Request"):
+        if problem:
+            messages.error(request, problem)
+        return HttpResponseRedirect(f"{reverse('governance-application-form', args=[pk])}#papers")
+    context = _form(request, services.application_for(user, pk), {}) | {"attach_problem": problem}
+    return render(request, "applications/_papers.html", context)
 
 
 @require_POST
@@ -174,7 +188,7 @@ def remove(request: HttpRequest, pk: int, paper: int) -> HttpResponse:
     """Take a paper out of a draft."""
     user = accounts.user_of(request)
     attaching.remove(user, services.application_for(user, pk), paper)
-    return HttpResponseRedirect(f"{reverse('governance-application-form', args=[pk])}#papers")
+    return _papers(request, user, pk)
 
 
 @require_safe

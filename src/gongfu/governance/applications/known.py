@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gongfu.governance.applications.models import Application, Notice
+from gongfu.governance.assessments import services as assessments
 from gongfu.identity.authentication import services as authentication
 from gongfu.identity.registry import services as registry
 from gongfu.kernel.accounts.models import Organisation, User
@@ -42,6 +43,7 @@ def snapshot(organisation: Organisation) -> list[list[str]]:
     verified = authentication.verified(organisation)
     devices = Device.objects.filter(organisation__path__startswith=organisation.path, life=Device.Life.IN_SERVICE)
     prefix = registry.prefix_of(organisation)
+    assessed = assessments.latest(organisation)
     return [
         [
             mark("Business licence"),
@@ -58,5 +60,10 @@ def snapshot(organisation: Organisation) -> list[list[str]]:
             mark("Identifiers"),
             f"{prefix} · {registry.count(prefix)}" if prefix else "–",
             mark("identifier registry of this node"),
+        ],
+        [
+            mark("Self-assessment"),
+            f"{assessed.stage_title} {assessed.total} · {assessed.on:%Y-%m-%d}" if assessed else "–",
+            mark("assessments of this node"),
         ],
     ]

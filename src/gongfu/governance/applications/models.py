@@ -190,6 +190,8 @@ class Application(OwnedModel):
     )
     version = models.PositiveIntegerField(_("Version"), default=1, editable=False)
     """Counts every change: whoever acts on an older one is told."""
+    saved_from = models.CharField(max_length=32, blank=True, editable=False)
+    """The window that saved the draft last: its own later savings are no conflict."""
     answers = models.JSONField(default=dict)
     """What was typed, field → text, whether it can be read or not."""
     facts = models.JSONField(default=list)

@@ -14,6 +14,7 @@ from gongfu.governance.applications import clock, forms, requirements, steps, su
 from gongfu.governance.applications.models import AccountChange, Application, Instalment
 from gongfu.governance.applications.permissions import acts_for_applicant, require_official
 from gongfu.governance.applications.procedure import State
+from gongfu.governance.indicators import services as indicators
 from gongfu.governance.support import services as support
 from gongfu.governance.support.services import Draft
 from gongfu.kernel.accounts.models import Organisation, User
@@ -178,7 +179,12 @@ def pay(
             deadline=fresh.deadline,
         )
         audit.record(user, "pay", part, after=audit.state(part))
+        transaction.on_commit(_counted)
     return part
+
+
+def _counted() -> None:
+    indicators.changed("projects_supported")
 
 
 # --- other bank accounts ---
@@ -300,6 +306,7 @@ def came_back(
             fresh.matter, amount, paid_on, scheme=fresh.notice.family, clause=fresh.clause, year=year, document=document
         )
         support.claw_back(user, fresh.beneficiary, draft)
+        transaction.on_commit(_counted)
         fresh.recovering -= amount
         steps.save(fresh)
         said = f"¥{amount:,.2f}"

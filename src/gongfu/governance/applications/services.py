@@ -155,14 +155,21 @@ def begin(user: User, notice: Notice, clause: str, organisation: Organisation) -
 
 
 def save_draft(
-    user: User, application: Application, answers: Mapping[str, str], facts: Sequence[str], version: int | None
+    user: User,
+    application: Application,
+    answers: Mapping[str, str],
+    facts: Sequence[str],
+    version: int | None,
+    window: str = "",
 ) -> Application:
     """Keep what was typed so far, whether it can be read or not. Raises :class:`Conflict` when it was handed in, or
-    when somebody else, or another window, has changed it since ``version``.
+    when somebody else, or another window than ``window``, has changed it since ``version``.
     """
     require_applicant(user, application)
     with transaction.atomic():
-        fresh = steps.locked(application, version)
+        fresh = steps.locked(application)
+        if not window or fresh.saved_from != window:
+            fresh = steps.locked(application, version)
         if not fresh.editable:
             raise Conflict(
                 mark("The application was handed in: it cannot be changed any more."),
@@ -177,6 +184,7 @@ def save_draft(
         fresh.answers = {**fresh.answers, **texts}
         fresh.facts = sorted(asked & set(facts))
         if before != (fresh.answers, fresh.facts):
+            fresh.saved_from = window[:32]
             steps.save(fresh)
     return fresh
 

@@ -21,7 +21,7 @@ from gongfu.kernel.i18n import mark
 MOST: Final = Decimal("1000000000000000")
 """Beyond this a number is a slip of the pen."""
 MEASURES: Final = frozenset({"secondary_nodes", "enterprises_on_platform", "devices_connected"}) | {
-    *("identifiers", "daily_resolutions", "resolutions", "enterprises_with_identifiers"),
+    *("identifiers", "daily_resolutions", "resolutions", "enterprises_with_identifiers", "projects_supported"),
 }
 """What a node can count by itself; :mod:`gongfu.governance.indicators.measuring` has a function for each."""
 

@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Final
 
 from django.db import models
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet, Sum
+from django.utils import timezone
 
+from gongfu.governance.support.models import LedgerEntry
 from gongfu.identity.business import counting
 from gongfu.identity.registry import services as registry
 from gongfu.identity.registry.models import Prefix
@@ -65,6 +67,14 @@ def _allotted(scope: Organisation, _now: dt.datetime) -> QuerySet[Prefix]:
     return _prefixes(scope, Prefix.Kind.ENTERPRISE)
 
 
+def _projects(scope: Organisation, now: dt.datetime) -> QuerySet[LedgerEntry]:
+    """The first entry of each matter of an enterprise that has brought money by now."""
+    day = timezone.localtime(now).date()
+    had = LedgerEntry.objects.filter(organisation__path__startswith=scope.path, paid_on__lte=day)
+    matters = had.order_by().values("enterprise", "matter").annotate(first=Min("pk"), all=Sum("amount"))
+    return LedgerEntry.objects.filter(pk__in=matters.filter(all__gt=0).values("first"))
+
+
 def _number(things: Callable[[Organisation, dt.datetime], QuerySet[models.Model]]) -> Callable[..., Decimal]:
     return lambda scope, now: Decimal(things(scope, now).order_by().count())
 
@@ -107,6 +117,11 @@ MEASURES: Final[Mapping[str, Measure]] = {
         _standing,
     ),
     "enterprises_with_identifiers": Measure(mark("Prefixes of enterprises in service."), _number(_allotted), _allotted),
+    "projects_supported": Measure(
+        mark("Matters of enterprises for which the ledger of support has paid, and not been paid back."),
+        _number(_projects),
+        _projects,
+    ),
     "resolutions": Measure(mark("Resolutions since counting began."), _resolutions, _allotted),
     "daily_resolutions": Measure(mark("Resolutions a day, on average over 30 days."), _daily, _allotted),
 }
