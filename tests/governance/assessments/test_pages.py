@@ -16,12 +16,14 @@ from django.utils.translation import override
 from gongfu.governance.assessments import attaching, papers, questions, reading, reviewing, scoring, services
 from gongfu.governance.assessments.models import Answer, Assessment, Evidence, Provider, Weighting
 from gongfu.governance.assessments.scoring import Given
+from gongfu.identity.registry import services as registry
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.rules import Role
 from gongfu.kernel.audit.models import AuditEntry
 from gongfu.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from gongfu.kernel.settings import Settings
 from gongfu.kernel.settings import settings as node_settings
+from gongfu.platform.devices.services import DeviceDraft, create_device
 from tests.governance.support.office import authority, code, official, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -216,10 +218,18 @@ def test_what_this_node_measures_is_asked_of_the_enterprise_alone(plant: Organis
     from gongfu.governance.assessments import measured
     from tests.platform.devices.plants import enterprise
 
-    enterprise("other", "别家")
-    found = measured.take(zhao, plant, set(measured.FACTS), dt.datetime.now(dt.UTC))
-    assert "connection_rate" not in found
-    assert "devices" not in found
+    other = enterprise("other", "别家")
+    registry.allot_prefix("test", other)
+    create_device("test", other, DeviceDraft(key="PRESS-9", name="别家的压机"))
+    now = dt.datetime.now(dt.UTC)
+    found = measured.take(zhao, plant, set(measured.FACTS), now)
+    assert not set(found) & {"connection_rate", "devices", "identifiers"}
+    registry.allot_prefix("test", plant)
+    create_device("test", plant, DeviceDraft(key="PRESS-1", name="一号压机"))
+    found = measured.take(zhao, plant, set(measured.FACTS), now)
+    assert (found["devices"], found["connection_rate"]) == (1, 0)
+    made = services.begin(zhao, plant, "district", "34", "small")
+    assert made.answers.get(question="N3").proposed == "1"
 
 
 def test_the_years_stand_beside_each_other_and_answers_are_proposed_again(
@@ -285,6 +295,27 @@ def test_who_may_not_is_refused(plant: Organisation, zhao: User, office: Organis
     with pytest.raises(Forbidden):
         services.weigh(zhao, office, "integration-2026", {"benefit": Decimal(1)}, services.today(), "想要高分")
     assert not Weighting.objects.exists()
+
+
+def test_a_diagnostician_reviews_what_an_official_entrusts(
+    plant: Organisation, zhao: User, office: Organisation, li: User, rival: Organisation, spy: User
+) -> None:
+    made = services.hand_in(zhao, filled(zhao, plant), office)
+    where = f"/governance/assessments/{made.pk}/review/"
+    expert = official("expert", Organisation.objects.create(code="institute", name="诊断机构"))
+    assert signed_in(expert).get(where).status_code == 404
+    for wrong in ("nobody", "zhao"):
+        assert signed_in(li).post(where, {"do": "entrust", "username": wrong}).status_code == 422
+    assert signed_in(li).post(where, {"do": "entrust", "username": "Expert"}).status_code == 302
+    with pytest.raises(Forbidden):
+        reviewing.entrust(expert, made, "spy")
+    assert signed_in(expert).get(where).status_code == 200
+    assert [one.pk for one in services.waiting_for(expert)] == [made.pk]
+    other = services.hand_in(spy, filled(spy, rival), office)
+    assert signed_in(expert).get(f"/governance/assessments/{other.pk}/review/").status_code == 404
+    assert signed_in(expert).post(where, {"do": "accept"}).status_code == 302
+    made.refresh_from_db()
+    assert (made.state, made.reviewed_by) == ("accepted", expert)
 
 
 def test_the_first_of_two_reviewers_decides(plant: Organisation, zhao: User, office: Organisation, li: User) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import docx
 import pypdfium2
 import pytest
+import reportlab
 from docx.oxml.ns import qn
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -210,6 +211,17 @@ def test_a_drawing_is_the_same_on_a_page_and_safe() -> None:
     assert "&lt;72%&gt;" in found
     assert "aria-label='雷达图 \"1\"'" in found
     assert png(DRAWING)[:4] == b"\x89PNG"
+
+
+def test_fonts_of_the_folder_are_embedded_and_what_they_lack_is_shown(tmp_path: Path) -> None:
+    vera = Path(reportlab.__file__).parent / "fonts" / "Vera.ttf"  # Latin letters only
+    for name in ("仿宋", "小标宋", "补字"):
+        (tmp_path / f"{name}.ttf").write_bytes(vera.read_bytes())
+    printed = print_pdf(Document("Ω", (Text("汉 Ł"),)), str(tmp_path))
+    assert b"FontFile2" in printed.data
+    assert printed.missing == ("汉",)
+    text = pages(printed.data)[0]
+    assert all(part in text for part in ("Ω", "[U+6C49]", "Ł"))
 
 
 def test_a_font_file_that_is_none_is_refused_by_name(tmp_path: Path) -> None:

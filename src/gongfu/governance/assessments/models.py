@@ -33,12 +33,12 @@ class AssessmentQuerySet(OwnedQuerySet["Assessment"]):
     """Assessments."""
 
     def visible_to(self, user: User) -> Self:
-        """One's own organisations', and what was handed in to an office one is an official of."""
+        """One's own organisations', and what was handed in to an office one is an official of, or to oneself."""
         if user.is_superuser:
             return self
         mine = Organisation.objects.visible_to(user).values("pk")
         offices = [one.pk for one in offices_of(user)]
-        handed_in = Q(office__in=offices) & ~Q(state=Assessment.State.DRAFT)
+        handed_in = (Q(office__in=offices) | Q(diagnostician=user)) & ~Q(state=Assessment.State.DRAFT)
         return self.filter(Q(organisation__in=mine) | handed_in)
 
 
@@ -65,6 +65,15 @@ class Assessment(OwnedModel):
     state = models.CharField(_("State"), max_length=10, choices=State.choices, default=State.DRAFT, editable=False)
     office = models.ForeignKey(
         Organisation, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("Handed in to")
+    )
+    diagnostician = models.ForeignKey(
+        User,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("Diagnostician"),
+        help_text=_("Reviews it for the office."),
     )
     submitted_at = models.DateTimeField(_("Handed in at"), null=True, editable=False)
     submitted_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")

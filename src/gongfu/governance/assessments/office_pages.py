@@ -47,6 +47,7 @@ def review_page(request: HttpRequest, pk: int) -> HttpResponse:
         "result": result,
         "parts": showing.of(assessment, result, found),
         "problem": problem,
+        "may_entrust": keeps_ledger.test(user, assessment.office),
         "posted": request.POST,
     }
     return render(request, "assessments/review.html", context, status=422 if problem else 200)
@@ -64,6 +65,11 @@ def _decide(request: HttpRequest, assessment: Assessment) -> str:
             reviewing.send_back(user, assessment, posted.get("remark", ""))
             messages.success(request, _("Sent back."))
             return reverse("governance-assessments")
+        case "entrust":
+            made = reviewing.entrust(user, assessment, posted.get("username", "").strip())
+            if made.diagnostician is not None:
+                messages.success(request, _("%(name)s reviews it.") % {"name": made.diagnostician})
+            return reverse("governance-assessment-review", args=[assessment.pk])
         case _:
             key = posted.get("question", "")
             if posted.get("skip"):

@@ -25,6 +25,7 @@ from gongfu.governance.assessments.models import Assessment, Provider, Size
 from gongfu.governance.documents.services import TYPES, Kind
 from gongfu.governance.support.permissions import keeps_ledger
 from gongfu.identity.business import classes
+from gongfu.identity.business import services as business
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.permissions import can_operate
@@ -55,6 +56,7 @@ def home_page(request: HttpRequest) -> HttpResponse:
         "handed_in": [_row(one) for one in known.filter(office__in=_offices(user)).order_by("-submitted_at")[:30]],
         "industries": classes.industries(get_language() or ""),
         "sizes": Size.choices,
+        "industry": _industry(user, owner, own.first()),
         "profile": own.first(),
     }
     return render(request, "assessments/home.html", context)
@@ -67,6 +69,14 @@ def _assessable(user: User) -> list[Organisation]:
     held = {one.organisation for one in user.memberships_cached if can_operate.test(user, one.organisation)}
     kinds = (Organisation.Kind.ENTERPRISE, Organisation.Kind.SUPPLIER)
     return sorted((one for one in held if one.kind in kinds), key=lambda one: one.path)
+
+
+def _industry(user: User, owner: Organisation | None, last: Assessment | None) -> str:
+    """The division of the assessment before, else of the enterprise's contract for a prefix; empty when unknown."""
+    if last is not None:
+        return last.industry
+    contract = business.contracts(user, owner).exclude(industry="").first() if owner else None
+    return classes.division_of(contract.industry) if contract else ""
 
 
 def _offices(user: User) -> list[int]:

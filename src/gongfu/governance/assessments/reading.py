@@ -48,10 +48,16 @@ def newest(questionnaire: str, office: Organisation | None = None) -> list[Asses
 
 def compared(assessment: Assessment) -> Compared | None:
     """How others like it stand; None while they are too few to be shown."""
-    others = [
-        _peer(one) for one in newest(assessment.questionnaire) if one.organisation_id != assessment.organisation_id
-    ]
-    return peers.compare(assessment.industry, assessment.size, others, settings().assessment_peers)
+    found = Assessment.objects.filter(
+        questionnaire=assessment.questionnaire, state=State.ACCEPTED, total__isnull=False
+    ).exclude(organisation=assessment.organisation)
+    rows = found.order_by("year", "version").values_list("organisation", "industry", "size", "total", "scores")
+    others = {
+        owner: Peer(industry, size, total, {key: Decimal(value) for key, value in scores.items()})
+        for owner, industry, size, total, scores in rows
+        if total is not None
+    }
+    return peers.compare(assessment.industry, assessment.size, list(others.values()), settings().assessment_peers)
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,28 @@ def send_back(user: User, assessment: Assessment, reason: str) -> Assessment:
     return fresh
 
 
+def entrust(user: User, assessment: Assessment, username: str) -> Assessment:
+    """Name who reviews it for the office; an empty name takes it back.
+
+    Raises :class:`Forbidden` for who is no official of the office, :class:`Invalid` for somebody who cannot sign in or
+    works for the enterprise, :class:`Conflict` once it is decided.
+    """
+    with transaction.atomic():
+        fresh = _locked(user, assessment)
+        if not keeps_ledger.test(user, fresh.office):
+            raise Forbidden(mark("Only officials of the office name a diagnostician."))
+        chosen = User.objects.filter(username=username.strip().lower(), is_active=True).first() if username else None
+        if username and chosen is None:
+            raise Invalid(mark("Nobody can sign in as {name}."), name=repr(username[:64]))
+        if chosen is not None and (services.works_for(chosen, fresh.organisation) or fresh.submitted_by == chosen):
+            raise Invalid(mark("{name} works for the enterprise."), name=str(chosen))
+        before = audit.state(fresh)
+        fresh.diagnostician = chosen
+        fresh.save()
+        audit.record(user, "entrust", fresh, before=before, after=audit.state(fresh))
+    return fresh
+
+
 def _decided(fresh: Assessment, user: User, state: Assessment.State, remark: str) -> None:
     fresh.state, fresh.remark = state, remark
     fresh.reviewed_by, fresh.reviewed_at = user, timezone.now()
@@ -90,7 +112,7 @@ def _decided(fresh: Assessment, user: User, state: Assessment.State, remark: str
 
 def _locked(user: User, assessment: Assessment) -> Assessment:
     fresh = services.locked(assessment)
-    if not keeps_ledger.test(user, fresh.office):
+    if not services.reviews(user, fresh):
         raise Forbidden(mark("You may not review for this office."))
     if services.works_for(user, fresh.organisation) or fresh.submitted_by_id == user.pk:
         raise Forbidden(

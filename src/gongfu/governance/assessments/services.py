@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from gongfu.governance.assessments import measured, questions, scoring
@@ -116,13 +116,18 @@ def may_take_back(user: User, assessment: Assessment) -> bool:
 
 
 def may_review(user: User, assessment: Assessment) -> bool:
-    """Whether ``user`` may review it now: an official of its office who does not work for the enterprise."""
+    """Whether ``user`` may review it now: see :func:`reviews`."""
     return (
         assessment.state == State.SUBMITTED
-        and bool(keeps_ledger.test(user, assessment.office))
+        and reviews(user, assessment)
         and not works_for(user, assessment.organisation)
         and assessment.submitted_by_id != user.pk
     )
+
+
+def reviews(user: User, assessment: Assessment) -> bool:
+    """Whether ``user`` is an official of its office, or the diagnostician whom one has named."""
+    return assessment.diagnostician_id == user.pk or bool(keeps_ledger.test(user, assessment.office))
 
 
 def works_for(user: User, organisation: Organisation) -> bool:
@@ -368,7 +373,7 @@ def waiting_for(user: User) -> QuerySet[Assessment]:
     """What waits for the review of ``user``."""
     held = [one.organisation_id for one in user.memberships_cached]
     found = assessments(user).filter(state=State.SUBMITTED).exclude(organisation__in=held)
-    return found.filter(office__in=_offices_of(user)).exclude(submitted_by=user)
+    return found.filter(Q(office__in=_offices_of(user)) | Q(diagnostician=user)).exclude(submitted_by=user)
 
 
 def _offices_of(user: User) -> Sequence[int]:

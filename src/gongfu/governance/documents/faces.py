@@ -48,11 +48,15 @@ class Face:
     rare: str
     embedded: bool
 
+    def has(self, letter: str) -> bool:
+        """Whether its own font has ``letter``."""
+        return _has(self.font, letter) if self.embedded else _in_gbk(letter)
+
     def of(self, letter: str, chinese_text: bool) -> str:
         """The font that has ``letter``; empty when none has. ``chinese_text``: quotes and dashes are full width."""
         if letter.isascii() or (not chinese_text and _in_latin(letter)):
             return self.latin
-        if _has(self.font, letter) if self.embedded else _in_gbk(letter):
+        if self.has(letter):
             return self.font
         if _in_latin(letter):
             return self.latin

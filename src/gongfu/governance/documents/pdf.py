@@ -259,7 +259,8 @@ class _Press:
                 font, shown = face.latin, " "
             elif not font or unicodedata.category(letter) in ("Cc", "Cs", "Cn", "Co"):
                 self.missing.add(letter)
-                font, shown = face.font, f"〔U+{ord(letter):04X}〕"
+                code = f"U+{ord(letter):04X}"
+                font, shown = (face.font, f"〔{code}〕") if face.has("〔") else (face.latin, f"[{code}]")
             if found and found[-1][0] == font:
                 found[-1] = (font, found[-1][1] + shown)
             else:
