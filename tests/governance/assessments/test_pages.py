@@ -220,12 +220,20 @@ def test_what_this_node_measures_is_asked_of_the_enterprise_alone(plant: Organis
 
     other = enterprise("other", "别家")
     registry.allot_prefix("test", other)
-    create_device("test", other, DeviceDraft(key="PRESS-9", name="别家的压机"))
+    create_device(
+        "test",
+        other,
+        DeviceDraft(key="PRESS-9", name="别家的压机", type="centrifugal-pump", driver="modbus", options={"host": "h"}),
+    )
     now = dt.datetime.now(dt.UTC)
     found = measured.take(zhao, plant, set(measured.FACTS), now)
     assert not set(found) & {"connection_rate", "devices", "identifiers"}
     registry.allot_prefix("test", plant)
-    create_device("test", plant, DeviceDraft(key="PRESS-1", name="一号压机"))
+    create_device(
+        "test",
+        plant,
+        DeviceDraft(key="PRESS-1", name="一号压机", type="centrifugal-pump", driver="modbus", options={"host": "h"}),
+    )
     found = measured.take(zhao, plant, set(measured.FACTS), now)
     assert (found["devices"], found["connection_rate"]) == (1, 0)
     made = services.begin(zhao, plant, "district", "34", "small")
