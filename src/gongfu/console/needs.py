@@ -35,8 +35,6 @@ class Need:
 
 def needs(user: User) -> list[Need]:
     """Whatever waits for ``user``; people who may only read are never asked."""
-    found = [*_waiting_alarms(user), *_due_figures(user), *_assessments(user), *_due_applications(user)]
-    found += _reviews(user)
     found = [*_waiting_alarms(user), *_due_figures(user), *_due_applications(user), *_reviews(user)]
     found += _assessments(user)
     if can_edit(user, None):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ from gongfu.governance.assessments import measured, questions, scoring
 from gongfu.governance.assessments.models import Answer, Assessment, Size, Weighting
 from gongfu.governance.assessments.questions import Questionnaire
 from gongfu.governance.assessments.scoring import Given, Result
-from gongfu.governance.support.permissions import OFFICE, keeps_ledger
+from gongfu.governance.support.permissions import OFFICE, keeps_ledger, offices_of
 from gongfu.identity.business import classes
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.permissions import can_edit, can_operate
@@ -373,11 +373,7 @@ def waiting_for(user: User) -> QuerySet[Assessment]:
     """What waits for the review of ``user``."""
     held = [one.organisation_id for one in user.memberships_cached]
     found = assessments(user).filter(state=State.SUBMITTED).exclude(organisation__in=held)
-    return found.filter(Q(office__in=_offices_of(user)) | Q(diagnostician=user)).exclude(submitted_by=user)
-
-
-def _offices_of(user: User) -> Sequence[int]:
-    return [one.pk for one in offices() if keeps_ledger.test(user, one)]
+    return found.filter(Q(office__in=offices_of(user)) | Q(diagnostician=user)).exclude(submitted_by=user)
 
 
 def unfinished(user: User) -> QuerySet[Assessment]:
@@ -390,8 +386,9 @@ def due_for(user: User) -> list[Organisation]:
     """Enterprises that were assessed in an earlier year and not yet in this one: 定期开展 (青浦计划 三(三)8)."""
     held = [one.organisation for one in user.memberships_cached if can_operate.test(user, one.organisation)]
     found = Assessment.objects.filter(organisation__in=held, questionnaire__startswith=f"{INTEGRATION}-")
-    this_year = set(found.filter(year=today().year).values_list("organisation", flat=True))
-    before = set(found.filter(year__lt=today().year, total__isnull=False).values_list("organisation", flat=True))
+    rows = found.filter(year__lte=today().year).values_list("organisation", "year", "total")
+    this_year = {key for key, year, _ in rows if year == today().year}
+    before = {key for key, year, total in rows if year < today().year and total is not None}
     return [one for one in dict.fromkeys(held) if one.pk in before - this_year]
 
 
