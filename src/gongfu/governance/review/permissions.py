@@ -18,7 +18,10 @@ _official = has_role(*_ROLES)
 def offices_of(user: User) -> list[Organisation]:
     """The organisations whose panels ``user`` may run; all of them for a platform administrator."""
     if user.is_superuser:
-        return list(Organisation.objects.filter(kind__in=OFFICE))
+        known = user.__dict__.get("_panels_of")  # the navigation asks again and again: once a request
+        if known is None:
+            known = user.__dict__["_panels_of"] = list(Organisation.objects.filter(kind__in=OFFICE))
+        return list(known)
     held = {one.organisation for one in user.memberships_cached if one.role in {role.value for role in _ROLES}}
     return sorted((one for one in held if one.kind in OFFICE), key=lambda one: one.path)
 
@@ -35,6 +38,8 @@ def _runs(user: User, thing: object = None) -> bool:
 def _judges(user: User, thing: object = None) -> bool:
     if not user.is_authenticated or not user.is_active:
         return False
+    if user.is_superuser:
+        return False  # who sees every application cannot judge blindly
     if isinstance(thing, Assignment):
         return thing.expert.user_id == user.pk
     known = user.__dict__.get("_judges")  # asked by the navigation of every page: once a request

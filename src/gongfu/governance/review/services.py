@@ -237,7 +237,10 @@ def pool_of(panel: Panel) -> tuple[list[Candidate], list[Left], dict[str, Expert
     today = timezone.localdate()
     experts = {
         one.key: one
-        for one in Expert.objects.filter(organisation=panel.organisation).select_related("user").order_by("key")
+        for one in Expert.objects.filter(organisation=panel.organisation)
+        .exclude(user__is_superuser=True)
+        .select_related("user")
+        .order_by("key")
     }
     mine = Assignment.objects.filter(expert__organisation=panel.organisation)
     drawn = dict(mine.filter(asked_at__year=today.year).values_list("expert").annotate(n=Count("pk")))

@@ -17,7 +17,10 @@ _ROLES = (Role.ADMIN.value, Role.ENGINEER.value)
 def offices_of(user: User) -> list[Organisation]:
     """The organisations for which ``user`` may keep a ledger; all of them for a platform administrator."""
     if user.is_superuser:
-        return list(Organisation.objects.filter(kind__in=OFFICE))
+        known = user.__dict__.get("_ledgers")  # the navigation asks again and again: once a request
+        if known is None:
+            known = user.__dict__["_ledgers"] = list(Organisation.objects.filter(kind__in=OFFICE))
+        return list(known)
     held = {one.organisation for one in user.memberships_cached if one.role in _ROLES}
     return sorted((one for one in held if one.kind in OFFICE), key=lambda one: one.path)
 

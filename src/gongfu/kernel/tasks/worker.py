@@ -48,6 +48,7 @@ def run_worker(stop: threading.Event, *, poll: float = 1.0) -> None:
         if not step(me):
             stop.wait(poll)
     watcher.join()
+    services.stopping.clear()  # it spoke to this worker; jobs that somebody else runs in this process go on
     connection.close()
 
 
