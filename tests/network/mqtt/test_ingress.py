@@ -143,7 +143,7 @@ async def test_values_of_the_wrong_type_or_out_of_range_are_marked(server: Bus) 
         await asyncio.to_thread(publish, server, "gongfu/acme/press-1/data", *payloads)
         rows = await node.rows(4)
         assert [row[3] for row in rows] == [2, 2, 1, 1]
-        assert rows[3][1] < NOW + 600_000_000  # an hour ahead: the arrival counts
+        assert rows[3][1] < time.time_ns() // 1000 + 600_000_000  # an hour ahead: the arrival counts
         await node.event("out_of_range")
         await node.event("clock_ahead")
 

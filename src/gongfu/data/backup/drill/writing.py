@@ -16,6 +16,7 @@ import django
 from gongfu.data.backup.drill.node import CODE, DEVICES
 
 PREFIX = "88.118.99999"
+_PATIENCE_S = 30.0
 
 
 def enter() -> None:
@@ -25,6 +26,7 @@ def enter() -> None:
     from gongfu.kernel.accounts.models import Organisation  # noqa: PLC0415
     from gongfu.kernel.settings import settings  # noqa: PLC0415
     from gongfu.platform.devices import services  # noqa: PLC0415
+    from gongfu.platform.devices.models import Device  # noqa: PLC0415
     from gongfu.platform.devices.services import DeviceDraft, TagDraft  # noqa: PLC0415
 
     owner = accounts.create_organisation(CODE, "演练公司", name_en="Drill")
@@ -40,6 +42,11 @@ def enter() -> None:
             tags=[TagDraft(key="v", address="/v")],
         )
         numbers.append(services.create_device("drill", owner, draft).tags.get().pk)
+    # What a device says before the gateway knows it is nobody's: the load begins when all are known.
+    unknown = Device.objects.filter(organisation=owner, connection=Device.Connection.UNKNOWN)
+    deadline = time.monotonic() + _PATIENCE_S
+    while unknown.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
     sys.stdout.write(" ".join(map(str, numbers)) + "\n")
 
 
