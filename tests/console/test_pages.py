@@ -109,13 +109,11 @@ def test_another_organisations_machines_are_not_on_the_page(world: World) -> Non
 
 @pytest.mark.parametrize("page", [*PAGES, "/figures.json", "/search/?q=泵", "/sign-in/"])
 def test_no_page_asks_the_database_more_than_15_questions(world: World, page: str) -> None:
-    # What waits for somebody is asked of each module that has such things, once.
-    most = 17 if page == "/me/needs/" else 15
     client = signed_in(world.engineer)
     client.get(page)
     with CaptureQueriesContext(connection) as questions:
         client.get(page)
-    assert len(questions) <= most, [question["sql"] for question in questions]
+    assert len(questions) <= 15, [question["sql"] for question in questions]
 
 
 def test_search_finds_devices_by_name_key_and_identifier_and_pages(world: World) -> None:

@@ -98,7 +98,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_any_process_is_killed(tmp_
         finally:
             acknowledged = reporter.stop()
         # Five seconds is the aim, which `gongfu bench node` measures; here others run on the same cores.
-        assert {name: took for name, took in slow.items() if took > 20} == {}
+        assert {name: took for name, took in slow.items() if took > 14} == {}
         assert len(acknowledged) > 200
         stored = _stored(node, series, len(acknowledged))
     missing = [pair for pair in acknowledged if pair not in stored]

@@ -50,7 +50,7 @@ def _waiting_alarms(user: User) -> Iterator[Need]:
 
 
 def _refused_devices(user: User) -> Iterator[Need]:
-    refused = devices.overview(user).refused
+    refused = devices.refused(user)
     if refused:
         sentence = ngettext(
             "%(n)d device has a configuration that cannot work.",
@@ -152,13 +152,12 @@ def _reviews(user: User) -> Iterator[Need]:
 
 def _assessments(user: User) -> Iterator[Need]:
     where = reverse("governance-assessments")
-    waiting = assessments.waiting_for(user).count()
+    waiting, returned = assessments.to_do(user)
     if waiting:
         sentence = ngettext(
             "%(n)d self-assessment waits for your review.", "%(n)d self-assessments wait for your review.", waiting
         )
         yield Need(waiting, sentence % {"n": waiting}, where)
-    returned = assessments.unfinished(user).count()
     if returned:
         sentence = ngettext(
             "%(n)d self-assessment is not finished.", "%(n)d self-assessments are not finished.", returned

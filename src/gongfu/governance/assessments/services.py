@@ -382,6 +382,13 @@ def unfinished(user: User) -> QuerySet[Assessment]:
     return assessments(user).filter(organisation__in=held, state__in=[State.DRAFT, State.RETURNED])
 
 
+def to_do(user: User) -> tuple[int, int]:
+    """How many wait for the review of ``user``, and how many are unfinished; one question."""
+    states = list((waiting_for(user) | unfinished(user)).values_list("state", flat=True))
+    waiting = states.count(State.SUBMITTED)
+    return waiting, len(states) - waiting
+
+
 def due_for(user: User) -> list[Organisation]:
     """Enterprises that were assessed in an earlier year and not yet in this one: 定期开展 (青浦计划 三(三)8)."""
     held = [one.organisation for one in user.memberships_cached if can_operate.test(user, one.organisation)]

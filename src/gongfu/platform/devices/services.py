@@ -331,6 +331,11 @@ def overview(user: User, scope: Organisation | None = None) -> Overview:
     )
 
 
+def refused(user: User) -> int:
+    """How many devices have a configuration that the gateway refuses."""
+    return _in_service(user, None).filter(connection=Device.Connection.REFUSED).count()
+
+
 _OF_TILE = (
     *("name", "name_en", "key", "connection", "identifier"),
     *("place__name", "place__path", "place__path_en", "organisation__name", "organisation__name_en"),
