@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from gongfu.kernel.supervisor.child import pause
+from gongfu.kernel.supervisor.output import Output
 
 HERE = Path(__file__).parent
 
@@ -221,6 +222,17 @@ def test_a_changed_file_makes_the_bus_read_it_again(start: Callable[..., FakeNod
     time.sleep(0.6)
     (node.home / "watched").write_text("2")
     wait(lambda: "reload 1" in node.err.read_text(), 3)
+
+
+@pytest.mark.parametrize("piece", [1_000, 63_999, 64_000, 65_536, 300_000])
+def test_a_long_line_is_written_in_pieces_however_it_comes(tmp_path: Path, piece: int) -> None:
+    said = b"before\n" + b"x" * 200_000 + b"\n" + b"y" * 64_000 + b"\nafter\n" + b"z" * 130_000
+    output = Output("loud", tmp_path / "loud.log", 0)
+    for at in range(0, len(said), piece):
+        output.feed(said[at : at + piece])
+    output.close()
+    lines = (tmp_path / "loud.log").read_bytes().split(b"\n")
+    assert [len(line) for line in lines] == [6, 64_000, 64_000, 64_000, 8_000, 64_000, 5, 64_000, 64_000, 2_000, 0]
 
 
 def test_a_line_without_end_does_not_hold_up_the_log(start: Callable[..., FakeNode]) -> None:

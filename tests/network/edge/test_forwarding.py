@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 from nats.js.errors import APIError
 
+from gongfu.data.telemetry.consume import Consumer
 from gongfu.kernel import bus, readings
 from gongfu.kernel.events import Event, EventKind
 from gongfu.kernel.readings import Quality
@@ -22,7 +23,7 @@ class Store:
     """The node's recorder in small: counts every row that reaches the node's stream."""
 
     def __init__(self, rig: Rig) -> None:
-        self._rig = rig
+        self._consumer = Consumer(rig.client, bus.READINGS, bus.RECORDER)
         self.rows: Counter[tuple[int, int]] = Counter()
         self.order: list[float] = []
         """Values as they came; each message has one."""
@@ -30,21 +31,14 @@ class Store:
 
     async def take(self) -> int:
         """Take what waits; returns how many different rows there are by now."""
-        subscription = await self._rig.js.pull_subscribe_bind(bus.RECORDER, bus.READINGS)
-        try:
-            while True:
-                try:
-                    messages = await subscription.fetch(200, timeout=0.2)
-                except TimeoutError:
-                    return len(self.rows)
-                for message in messages:
-                    got = readings.decode(message.data)
-                    self.rows.update(zip(got.series.tolist(), got.times.tolist(), strict=True))
-                    self.order.extend(got.values.tolist())
-                    self.qualities.update(zip(got.times.tolist(), got.qualities.tolist(), strict=True))
-                await messages[-1].ack_sync()
-        finally:
-            await subscription.unsubscribe()
+        while taken := await self._consumer.take(rows_bytes=20_000_000, seconds=0.2, patience=0.2):
+            for message in taken.messages:
+                got = readings.decode(message.data)
+                self.rows.update(zip(got.series.tolist(), got.times.tolist(), strict=True))
+                self.order.extend(got.values.tolist())
+                self.qualities.update(zip(got.times.tolist(), got.qualities.tolist(), strict=True))
+            await self._consumer.acknowledge(taken)
+        return len(self.rows)
 
     async def has(self, rows: int) -> bool:
         """Whether so many different rows are there."""

@@ -30,13 +30,15 @@ class Output:
 
     def feed(self, data: bytes) -> None:
         """Take what the process has printed; whole lines are passed on."""
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
-        while len(self._rest) > LINE_BYTES:
-            lines.append(self._rest[:LINE_BYTES])
-            self._rest = self._rest[LINE_BYTES:]
+        *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
+            while len(line) > LINE_BYTES:
+                self._write(line[:LINE_BYTES])
+                line = line[LINE_BYTES:]
             self._write(line)
+        while len(self._rest) > LINE_BYTES:
+            self._write(self._rest[:LINE_BYTES])
+            self._rest = self._rest[LINE_BYTES:]
 
     def close(self) -> None:
         """Pass on an unfinished line and close the file."""
