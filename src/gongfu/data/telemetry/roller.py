@@ -22,7 +22,6 @@ from gongfu.data.telemetry.store.engine import Engine, StoreFailure
 
 MOST_ROWS: Final = 600_000
 """Readings one statement may take into memory; where each has a bucket of its own, about half a kilobyte each."""
-_MOST_SHARES: Final = 64
 _TOO_MUCH_MEMORY: Final = 241  # ClickHouse: MEMORY_LIMIT_EXCEEDED
 FAILED: Final = Counter("gongfu_recorder_rollup_failures_total", "Windows whose roll-ups could not be computed")
 
@@ -106,38 +105,72 @@ class Roller:
         if length > DAY and int(ranged) > 2 * int(asked) + 2 * HOUR:
             yield from self._halves(window)
             return
+        for first, last, rows in self._parts(window, chosen):
+            one = replace(window, first=first, last=last)
+            if rows > 2 * self._most and length > MINUTE:
+                yield from self._halves(one)
+            else:
+                yield one
+
+    def _parts(self, window: Window, chosen: str) -> list[tuple[int, int, int]]:
+        """The series of ``window`` in parts of neighbours: first and last key, and about how much work they are.
+
+        Shared out among series rather than cut in time: a part reads one stretch of the disk, and each hour and day is
+        computed once.
+        """
         span = (
             f"ts >= fromUnixTimestamp64Micro({max(0, window.start * 1_000_000 - window.longest)}, 'UTC')"
             f" AND ts < fromUnixTimestamp64Micro({window.end * 1_000_000}, 'UTC')"
             f" AND (org, series) IN (SELECT org, series FROM rolling WHERE {chosen})"
         )
-        rows = max(
-            int(self._engine.background(f"SELECT count() FROM {table} WHERE {span}")) for table in ("readings", "texts")
+        counted = " UNION ALL ".join(
+            f"SELECT {sql.KEY} AS key, count() AS n, 0 AS minutes, 0 AS held FROM {table} WHERE {span} GROUP BY key"
+            for table in ("readings", "texts")
+        )
+        ranged = (
+            f"SELECT {sql.KEY} AS key, 0 AS n, intDiv(least(max(hi), {window.end}) - greatest(min(lo), {window.start}),"
+            f" {MINUTE}) AS minutes, intDiv(max(hold), {MINUTE * 1_000_000}) AS held FROM rolling WHERE {chosen}"
+            " GROUP BY key"
         )
         # A bucket in which a value is only held is work too, though less than one of readings.
-        rows += min(int(ranged) // MINUTE, rows * (window.longest // (MINUTE * 1_000_000))) // 8
-        if rows <= self._most or length <= MINUTE:
-            shares = max(1, -(-rows // self._most))
-            for share in range(shares):
-                yield replace(window, share=share, shares=shares)
-            return
-        yield from self._halves(window)
+        work = "sum(n) + intDiv(least(sum(minutes), sum(n) * sum(held)), 8)"
+        lines = self._engine.background(
+            f"SELECT arrayStringConcat(groupArray(concat(toString(most), ' ', toString(rows))), ',') FROM ("
+            "SELECT max(key) AS most, sum(rows) AS rows FROM ("
+            f"SELECT key, rows, intDiv(sum(rows) OVER (ORDER BY key) - rows, {self._most}) AS part FROM ("
+            f"SELECT key, {work} AS rows FROM ({counted} UNION ALL {ranged}) GROUP BY key"
+            ")) GROUP BY part ORDER BY most)"
+        )
+        found, first = [], window.first
+        for line in lines.split(","):
+            last, rows = map(int, line.split())
+            found.append((first, last, rows))
+            first = last + 1
+        found[-1] = (found[-1][0], window.last, found[-1][2])
+        return found
 
     def _halves(self, window: Window) -> Iterator[Window]:
-        length = window.end - window.start
-        unit = DAY if length >= 2 * DAY else HOUR if length >= 2 * HOUR else MINUTE
-        middle = (window.start + window.end) // 2 // unit * unit
-        yield from self._split(replace(window, end=middle))
-        yield from self._split(replace(window, start=middle))
+        for half in _cut(window):
+            yield from self._split(half)
+
+    def _fewer(self, window: Window) -> list[Window]:
+        """The same work in two; empty when it cannot be less."""
+        median, most = self._engine.background(
+            "SELECT concat(toString(quantileExactLow(0.5)(key)), ',', toString(max(key)))"
+            f" FROM (SELECT DISTINCT {sql.KEY} AS key FROM rolling WHERE {sql.overlap(window)})"
+        ).split(",")
+        if int(median) < int(most):
+            return [replace(window, last=int(median)), replace(window, first=int(median) + 1)]
+        return _cut(window) if window.end - window.start > MINUTE else []
 
     def _compute(self, window: Window) -> None:
         try:
             for statement in self._statements(window):
                 self._engine.background(statement)
         except StoreFailure as error:
-            if error.number == _TOO_MUCH_MEMORY and window.shares < _MOST_SHARES:
-                for share in (window.share, window.share + window.shares):
-                    self._compute(replace(window, share=share, shares=2 * window.shares))
+            if error.number == _TOO_MUCH_MEMORY and (fewer := self._fewer(window)):
+                for one in fewer:
+                    self._compute(one)
                 return
             FAILED.inc()
             log.error("roll-ups of a window failed, will try again", window=str(window), reason=str(error)[:300])
@@ -176,3 +209,11 @@ class Roller:
             " LEFT ANY JOIN (SELECT org, series, hold FROM series FINAL) AS s"
             f" ON d.org = s.org AND d.series = s.series WHERE d.hi + {hold} > {end}"
         )
+
+
+def _cut(window: Window) -> list[Window]:
+    """Two halves, at a whole day or hour where there is one between."""
+    length = window.end - window.start
+    unit = DAY if length >= 2 * DAY else HOUR if length >= 2 * HOUR else MINUTE
+    middle = (window.start + window.end) // 2 // unit * unit
+    return [replace(window, end=middle), replace(window, start=middle)]

@@ -30,6 +30,8 @@ MOST_STATES: Final = 100
 """States kept for a bucket, the longest; the rest is added up under an empty name."""
 SHORT: Final = 600_000_000
 """Holds up to this (microseconds) are computed together; longer ones apart, as they look back further."""
+KEY: Final = "bitOr(bitShiftLeft(toUInt64(org), 32), toUInt64(series))"
+"""A series as one number, in the order in which tables are sorted: neighbours lie together on disk."""
 _MICRO: Final = 1_000_000
 
 
@@ -43,9 +45,9 @@ class Window:
     """Longest hold among them, microseconds: how far back a value may come from."""
     short: bool
     """Only series with a hold up to :data:`SHORT`, or only those with a longer one."""
-    share: int = 0
-    shares: int = 1
-    """One of so many parts of the series, where there are too many readings for one statement."""
+    first: int = 0
+    last: int = (1 << 64) - 1
+    """Only series whose :data:`KEY` lies between, both included."""
 
 
 def _ranges(window: Window, chosen: str) -> str:
@@ -61,8 +63,8 @@ def _ranges(window: Window, chosen: str) -> str:
 def overlap(window: Window) -> str:
     """The condition on rows of ``rolling`` that the window takes."""
     held = f"hold {'<=' if window.short else '>'} {SHORT}"
-    part = f"series % {window.shares} = {window.share}"
-    return f"lo < {window.end} AND hi > {window.start} AND hi > lo AND {held} AND {part}"
+    keys = f"{KEY} BETWEEN {window.first} AND {window.last}"
+    return f"lo < {window.end} AND hi > {window.start} AND hi > lo AND {held} AND {keys}"
 
 
 def _raw(window: Window, source: str, columns: str, chosen: str, more: str = "1") -> str:
