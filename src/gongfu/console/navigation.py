@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
@@ -57,8 +58,12 @@ class Room:
 
 def rooms(user: User, path: str) -> list[Room]:
     """What ``user`` may enter, with the entry ``path`` lies under marked."""
-    entries = sorted(_entries(), key=lambda entry: entry.order)
-    found = {entry.url_name: (entry, url) for entry in entries if entry.permission(user, None) and (url := _url(entry))}
+    entries = _entries()
+    found = {
+        entry.url_name: (entry, url)
+        for entry in entries
+        if entry.permission(user, None) and (url := _url(entry.url_name))
+    }
     here = max((url for _entry, url in found.values() if path.startswith(url)), key=len, default="")
     result = []
     for name, label in ROOMS.items():
@@ -84,12 +89,15 @@ def _item(entry: MenuEntry, url: str, here: str, below: Sequence[tuple[MenuEntry
     return replace(own, current=any(tab.current for tab in tabs), tabs=tabs)
 
 
-def _entries() -> list[MenuEntry]:
-    return [entry for entry in modules.menu_entries() if isinstance(entry, MenuEntry)]
+@cache
+def _entries() -> tuple[MenuEntry, ...]:
+    found = (entry for entry in modules.menu_entries() if isinstance(entry, MenuEntry))
+    return tuple(sorted(found, key=lambda entry: entry.order))
 
 
-def _url(entry: MenuEntry) -> str:
+@cache
+def _url(name: str) -> str:
     try:
-        return reverse(entry.url_name)
+        return reverse(name)
     except NoReverseMatch:
         return ""  # the module's pages are not installed on this node

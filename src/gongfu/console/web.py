@@ -7,7 +7,6 @@ import contextlib
 import gc
 import os
 import socket
-from typing import cast
 
 import uvicorn
 
@@ -85,17 +84,13 @@ def _application(settings: Settings, health: ops.Health, stopping: asyncio.Event
     import django  # noqa: PLC0415 - reads the settings of the node when it is set up
 
     django.setup()
-    from django.core.handlers.asgi import ASGIHandler  # noqa: PLC0415
-    from django.urls import get_resolver  # noqa: PLC0415
-
     from gongfu.console import asgi, static_files  # noqa: PLC0415
+    from gongfu.console.handler import Handler  # noqa: PLC0415
     from gongfu.data.access import interface  # noqa: PLC0415
 
     static_files.collect()
     health.set("static files", True)
-    get_resolver().url_patterns  # noqa: B018 - imports every page
-    django_app = cast("ops.App", ASGIHandler())  # django-stubs asks for dict where ASGI says mapping
-    inner = asgi.bounded(asgi.in_turn(AT_ONCE, AT_ONCE_EACH, django_app))
+    inner = asgi.bounded(asgi.in_turn(AT_ONCE, AT_ONCE_EACH, Handler(AT_ONCE)))
     inner = asgi.ending_streams(stopping, asgi.compressed(inner))
     inner = asgi.with_static(static_files.collected(), inner)
     inner = asgi.below("/clickhouse", interface.app(settings), inner)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from importlib.metadata import version
 
 from django import template
@@ -21,6 +22,7 @@ register = template.Library()
 
 
 @register.simple_tag
+@cache
 def icon(name: str, classes: str = "") -> SafeString:
     """An icon of the sprite; the text beside it says what it means."""
     return format_html(
@@ -71,6 +73,7 @@ def node_name() -> str:
 
 
 @register.simple_tag
+@cache
 def product_version() -> str:
     """Version of Gongfu."""
     return version("gongfu")

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gongfu.governance.applications import attaching, forms, known, requirements, services, sniffing, sums
 from gongfu.governance.applications.models import Application, Attachment
-from gongfu.governance.applications.permissions import may_apply_for, require_applicant
+from gongfu.governance.applications.permissions import may_apply_for
 from gongfu.governance.applications.procedure import State
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
@@ -46,15 +46,14 @@ def portal_page(request: HttpRequest) -> HttpResponse:
 def form_page(request: HttpRequest, pk: int) -> HttpResponse:
     """The form; POST hands it in. Nothing that was typed is lost when it is refused."""
     user = accounts.user_of(request)
-    application = services.application_for(user, pk)
-    require_applicant(user, application)
+    application = services.form_for(user, pk)
     if not application.editable:
         return HttpResponseRedirect(reverse("governance-application", args=[pk]))
     faults: dict[str, GongfuError] = {}
     problem, status = "", 200
     if request.method == "POST":
         try:
-            application = _kept(request, user, application)
+            application = _kept(request, user, pk)
             faults = requirements.faults_of(application)
             if request.POST.get("do") == "submit":
                 application = services.hand_in(user, application, application.version)
@@ -66,12 +65,12 @@ def form_page(request: HttpRequest, pk: int) -> HttpResponse:
             if error.http_status in (403, 404):
                 raise
             problem, status = error.text(get_language()), error.http_status
-            application = services.application_for(user, pk)
+            application = services.form_for(user, pk)
     context = _form(request, application, faults) | {"problem": problem}
     return render(request, "applications/form.html", context, status=status)
 
 
-def _kept(request: HttpRequest, user: User, application: Application) -> Application:
+def _kept(request: HttpRequest, user: User, pk: int) -> Application:
     sent = request.POST
     version = sent.get("version", "")
     if not re.fullmatch(r"[0-9]{1,9}", version):
@@ -79,7 +78,7 @@ def _kept(request: HttpRequest, user: User, application: Application) -> Applica
     own = ("version", "window", "do", "fact", "csrfmiddlewaretoken")
     answers = {name: str(sent[name]) for name in sent if name not in own}
     window = sent.get("window", "")
-    return services.save_draft(user, application, answers, sent.getlist("fact"), int(version), window)
+    return services.keep_form(user, pk, answers, sent.getlist("fact"), int(version), window)
 
 
 def _form(request: HttpRequest, application: Application, faults: dict[str, GongfuError]) -> dict[str, object]:
@@ -137,9 +136,8 @@ def _sum(application: Application) -> dict[str, object]:
 def save(request: HttpRequest, pk: int) -> HttpResponse:
     """Autosave by htmx: when it was kept, the version that is kept now, and what the sum is."""
     user = accounts.user_of(request)
-    application = services.application_for(user, pk)
     try:
-        application = _kept(request, user, application)
+        application = _kept(request, user, pk)
     except GongfuError as error:
         if error.http_status in (403, 404):
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import Count
+
 from gongfu.governance.applications.models import Application, Notice
 from gongfu.governance.assessments import services as assessments
 from gongfu.identity.authentication import services as authentication
@@ -42,6 +44,7 @@ def snapshot(organisation: Organisation) -> list[list[str]]:
     """What the node counts by itself, as label (a marked text), value, and where it comes from (a marked text)."""
     verified = authentication.verified(organisation)
     devices = Device.objects.filter(organisation__path__startswith=organisation.path, life=Device.Life.IN_SERVICE)
+    counted = devices.aggregate(every=Count("pk"), heard=Count("last_reading_at"))
     prefix = registry.prefix_of(organisation)
     assessed = assessments.latest(organisation)
     return [
@@ -50,12 +53,8 @@ def snapshot(organisation: Organisation) -> list[list[str]]:
             f"{verified.name} {verified.credit_code}" if verified else "–",
             mark("real-name review of this node"),
         ],
-        [mark("Devices in service"), str(devices.count()), mark("devices of this node")],
-        [
-            mark("Devices that have delivered readings"),
-            str(devices.filter(last_reading_at__isnull=False).count()),
-            mark("devices of this node"),
-        ],
+        [mark("Devices in service"), str(counted["every"]), mark("devices of this node")],
+        [mark("Devices that have delivered readings"), str(counted["heard"]), mark("devices of this node")],
         [
             mark("Identifiers"),
             f"{prefix} · {registry.count(prefix)}" if prefix else "–",

@@ -14,6 +14,7 @@ from gongfu.governance.applications import forms, known, requirements, steps, su
 from gongfu.governance.applications.clock import today
 from gongfu.governance.applications.models import Application, Notice, Opinion
 from gongfu.governance.applications.permissions import (
+    acts_for_applicant,
     acts_for_office,
     may_apply_for,
     require_applicant,
@@ -124,6 +125,15 @@ def application_for(user: User, pk: int) -> Application:
     return found
 
 
+def form_for(user: User, pk: int) -> Application:
+    """The application as those see it who may fill in its form. Raises :class:`NotFound`, :class:`Forbidden`."""
+    own = [one.organisation_id for one in user.memberships_cached]
+    mine = Application.objects.filter(pk=pk, organisation__in=own).order_by("pk")
+    found = mine.select_related("notice__organisation", "organisation").first() or application_for(user, pk)
+    require_applicant(user, found)
+    return found
+
+
 def begin(user: User, notice: Notice, clause: str, organisation: Organisation) -> Application:
     """A draft, filled in with what the platform knows. Raises :class:`Forbidden`, :class:`Conflict` when the notice
     is closed, :class:`NotFound` for a clause it does not offer.
@@ -162,14 +172,26 @@ def save_draft(
     version: int | None,
     window: str = "",
 ) -> Application:
-    """Keep what was typed so far, whether it can be read or not. Raises :class:`Conflict` when it was handed in, or
-    when somebody else, or another window than ``window``, has changed it since ``version``.
+    """Keep what was typed so far; see :func:`keep_form`."""
+    return keep_form(user, application.pk, answers, facts, version, window)
+
+
+def keep_form(
+    user: User, pk: int, answers: Mapping[str, str], facts: Sequence[str], version: int | None, window: str = ""
+) -> Application:
+    """Keep what was typed so far, whether it can be read or not: this is asked every few seconds by everybody who
+    fills in a form.
+
+    Raises :class:`NotFound`, :class:`Forbidden`, :class:`Conflict` when it was handed in, or when somebody else, or
+    another window than ``window``, has changed it since ``version``.
     """
-    require_applicant(user, application)
     with transaction.atomic():
-        fresh = steps.locked(application)
+        fresh = steps.locked_form(pk)
+        if not acts_for_applicant.test(user, fresh):
+            application_for(user, pk)  # for strangers there is none
+            require_applicant(user, fresh)
         if not window or fresh.saved_from != window:
-            fresh = steps.locked(application, version)
+            steps.require_version(fresh, version)
         if not fresh.editable:
             raise Conflict(
                 mark("The application was handed in: it cannot be changed any more."),
@@ -185,7 +207,7 @@ def save_draft(
         fresh.facts = sorted(asked & set(facts))
         if before != (fresh.answers, fresh.facts):
             fresh.saved_from = window[:32]
-            steps.save(fresh)
+            steps.save(fresh, only=("answers", "facts", "saved_from"))
     return fresh
 
 

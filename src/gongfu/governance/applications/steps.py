@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.db import transaction
 
@@ -29,14 +29,31 @@ def locked(application: Application, version: int | None = None) -> Application:
 
     Raises :class:`NotFound`, and :class:`Conflict` when somebody has changed it since ``version`` was looked at.
     """
-    found = (
-        Application.objects.select_for_update(of=("self",))
-        .select_related("notice__organisation", "organisation", "publication", "beneficiary__organisation")
-        .filter(pk=application.pk)
-        .first()
+    found = _held(application.pk, "publication", "beneficiary__organisation")
+    require_version(found, version)
+    return found
+
+
+def locked_form(pk: int) -> Application:
+    """The application with what its form needs, which nobody else changes until the transaction ends.
+
+    Raises :class:`NotFound`; whether somebody may know of it is not looked at.
+    """
+    return _held(pk)
+
+
+def _held(pk: int, *beside: str) -> Application:
+    found = Application.objects.select_for_update(of=("self",)).select_related(
+        "notice__organisation", "organisation", *beside
     )
-    if found is None:
+    held = found.filter(pk=pk).order_by().first()
+    if held is None:
         raise NotFound(mark("There is no such application."))
+    return held
+
+
+def require_version(found: Application, version: int | None) -> None:
+    """Raise :class:`Conflict` when somebody has changed it since ``version`` was looked at."""
     if version is not None and found.version != version:
         last = Step.objects.filter(application=found).order_by("-pk").first()
         raise Conflict(
@@ -45,13 +62,12 @@ def locked(application: Application, version: int | None = None) -> Application:
             who=last.actor_name if last else "-",
             what=Marked(last.label) if last else "-",
         )
-    return found
 
 
-def save(application: Application) -> None:
-    """Keep a change and count it."""
+def save(application: Application, only: Sequence[str] | None = None) -> None:
+    """Keep a change and count it; of ``only`` these fields when they are named."""
     application.version += 1
-    application.save()
+    application.save(update_fields=None if only is None else [*only, "version", "updated_at"])
 
 
 def note(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 
 from gongfu.governance.applications import forms
@@ -17,10 +18,17 @@ from gongfu.governance.support.services import Asked
 def scheme_of(notice: Notice, application: Application | None = None) -> Scheme:
     """The version of the notice's document that judges: the one of the application's day, or of the opening.
 
-    Raises :class:`NotFound` when none was in force.
+    Of an application it is asked once for the life of the object, that is of a request. Raises :class:`NotFound` when
+    none was in force.
     """
-    on = application.applied_on if application else notice.opens_on
-    return in_force(versions.schemes_of(notice.organisation), notice.family, on)
+    if application is None:
+        return in_force(versions.schemes_of(notice.organisation), notice.family, notice.opens_on)
+    on = application.applied_on
+    known: tuple[dt.date, Scheme] | None = application.__dict__.get("_scheme")
+    if known is None or known[0] != on:
+        known = on, in_force(versions.schemes_of(notice.organisation), notice.family, on)
+        application.__dict__["_scheme"] = known
+    return known[1]
 
 
 def clause_of(application: Application) -> Clause:
@@ -45,8 +53,10 @@ def enterprise_of(application: Application) -> Beneficiary:
     if application.beneficiary is not None:
         return application.beneficiary
     code = application.credit_code or application.answers.get("credit_code", "").strip().upper()
-    found = Beneficiary.objects.filter(organisation=application.office, credit_code=code).first() if code else None
-    return found or Beneficiary(organisation=application.office, name=application.name, kind=application.kind)
+    known = Beneficiary.objects.filter(organisation=application.office, credit_code=code).order_by("pk")
+    return (known.first() if code else None) or Beneficiary(
+        organisation=application.office, name=application.name, kind=application.kind
+    )
 
 
 def result(application: Application, *, decided: Decimal | None = None) -> Result:
@@ -55,7 +65,7 @@ def result(application: Application, *, decided: Decimal | None = None) -> Resul
     """
     enterprise, on = enterprise_of(application), application.applied_on
     claim = asked(application, decided=decided)
-    schemes = support.schemes_on(application.office, [claim], on)
+    schemes = {claim.family: scheme_of(application.notice, application)}
     had = support.ledger_of(enterprise, without=_own(application)) if enterprise.pk is not None else []
     return settle(schemes, support.claims_of(enterprise, [claim], on), had)[0]
 
