@@ -30,15 +30,20 @@ KEEP_S = 300
 """How long a thread keeps one connection: what its server process has gathered is given back now and then."""
 
 
-class Handler(ASGIHandler):
-    """Pages in ``threads`` threads; what is written asynchronously, such as event streams, as Django does it."""
+def threads(number: int) -> ThreadPoolExecutor:
+    """Threads for pages, each with a connection of its own."""
+    return ThreadPoolExecutor(number, "page", initializer=_keep_connection)
 
-    def __init__(self, threads: int) -> None:
+
+class Handler(ASGIHandler):
+    """Pages in ``pool``; what is written asynchronously, such as event streams, as Django does it."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
         super().__init__()
         self._pages = BaseHandler()
         self._pages.load_middleware()
-        self._streams = frozenset(_asynchronous(get_resolver().url_patterns))
-        self._threads = ThreadPoolExecutor(threads, "page", initializer=_keep_connection)
+        self._streams = frozenset(asynchronous(get_resolver().url_patterns))
+        self._pool = pool
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -51,7 +56,7 @@ class Handler(ASGIHandler):
             return
         with contextlib.closing(body):
             answer = functools.partial(contextvars.copy_context().run, self._answer, scope, body)
-            response = await asyncio.get_running_loop().run_in_executor(self._threads, answer)
+            response = await asyncio.get_running_loop().run_in_executor(self._pool, answer)
             if not response.streaming:
                 await self.send_response(response, send)
                 return
@@ -92,12 +97,12 @@ def _keep_connection() -> None:
         connection.settings_dict = {**connection.settings_dict, **kept}
 
 
-def _asynchronous(patterns: Iterable[URLPattern | URLResolver], above: str = "/") -> Iterator[str]:
+def asynchronous(patterns: Iterable[URLPattern | URLResolver], above: str = "/") -> Iterator[str]:
     """Addresses of views that are coroutines. Raises :class:`TypeError` for one that is not a fixed text."""
     for one in patterns:
         address = above + str(one.pattern)
         if isinstance(one, URLResolver):
-            yield from _asynchronous(one.url_patterns, address)
+            yield from asynchronous(one.url_patterns, address)
         elif iscoroutinefunction(one.callback):
             if "<" in address or "(" in address:
                 raise TypeError(f"an asynchronous view needs a fixed address: {address}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from gongfu.console import modules
@@ -34,7 +35,7 @@ class Item:
     url: str
     icon: str
     current: bool
-    tabs: Sequence[Item] = ()
+    tabs: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Room:
 
     name: str
     label: str
-    items: list[Item]
+    items: tuple[Item, ...]
 
     @property
     def current(self) -> bool:
@@ -51,34 +52,32 @@ class Room:
         return any(item.current for item in self.items)
 
     @property
-    def tabs(self) -> Sequence[Item]:
+    def tabs(self) -> tuple[Item, ...]:
         """The pages that stand beside the one shown."""
         return next((item.tabs for item in self.items if item.current), ())
 
 
-def rooms(user: User, path: str) -> list[Room]:
+def rooms(user: User, path: str) -> tuple[Room, ...]:
     """What ``user`` may enter, with the entry ``path`` lies under marked."""
-    entries = _entries()
-    found = {
-        entry.url_name: (entry, url)
-        for entry in entries
-        if entry.permission(user, None) and (url := _url(entry.url_name))
-    }
-    here = max((url for _entry, url in found.values() if path.startswith(url)), key=len, default="")
+    allowed = tuple(name for name, entry in _entries().items() if entry.permission(user, None) and _url(name))
+    here = max((url for name in allowed if path.startswith(url := _url(name))), key=len, default="")
+    return _arranged(allowed, here, get_language())
+
+
+@lru_cache(1024)
+def _arranged(allowed: Sequence[str], here: str, language: str | None) -> tuple[Room, ...]:
+    """The same for everybody who may enter the same, on the same page and in the same ``language``."""
+    found = {one: (_entries()[one], _url(one)) for one in allowed}
     result = []
     for name, label in ROOMS.items():
-        items = [
-            _item(entry, url, here, [found[other.url_name] for other in entries if _lies_under(other, entry, found)])
+        items = tuple(
+            _item(entry, url, here, [other for other in found.values() if other[0].under == entry.url_name])
             for entry, url in found.values()
             if entry.room == name and entry.under not in found
-        ]
+        )
         if items:
             result.append(Room(name, str(label), items))
-    return result
-
-
-def _lies_under(entry: MenuEntry, above: MenuEntry, found: Container[str]) -> bool:
-    return entry.under == above.url_name and entry.url_name in found
+    return tuple(result)
 
 
 def _item(entry: MenuEntry, url: str, here: str, below: Sequence[tuple[MenuEntry, str]]) -> Item:
@@ -90,9 +89,9 @@ def _item(entry: MenuEntry, url: str, here: str, below: Sequence[tuple[MenuEntry
 
 
 @cache
-def _entries() -> tuple[MenuEntry, ...]:
+def _entries() -> dict[str, MenuEntry]:
     found = (entry for entry in modules.menu_entries() if isinstance(entry, MenuEntry))
-    return tuple(sorted(found, key=lambda entry: entry.order))
+    return {entry.url_name: entry for entry in sorted(found, key=lambda entry: entry.order)}
 
 
 @cache

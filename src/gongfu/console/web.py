@@ -85,12 +85,12 @@ def _application(settings: Settings, health: ops.Health, stopping: asyncio.Event
 
     django.setup()
     from gongfu.console import asgi, static_files  # noqa: PLC0415
-    from gongfu.console.handler import Handler  # noqa: PLC0415
+    from gongfu.console.handler import Handler, threads  # noqa: PLC0415
     from gongfu.data.access import interface  # noqa: PLC0415
 
     static_files.collect()
     health.set("static files", True)
-    inner = asgi.bounded(asgi.in_turn(AT_ONCE, AT_ONCE_EACH, Handler(AT_ONCE)))
+    inner = asgi.bounded(asgi.in_turn(AT_ONCE, AT_ONCE_EACH, Handler(threads(AT_ONCE))))
     inner = asgi.ending_streams(stopping, asgi.compressed(inner))
     inner = asgi.with_static(static_files.collected(), inner)
     inner = asgi.below("/clickhouse", interface.app(settings), inner)

@@ -8,8 +8,27 @@ from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils import translation
+from django.utils.functional import LazyObject
 
 from gongfu.kernel.i18n import LANGUAGES
+
+
+class PersonMiddleware:
+    """``request.user`` itself in place of what stands in for it until somebody asks: a page asks some hundred times
+    who it is and what it may do, each time through two proxies, and the language of the page asks in any case.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Look once and go on."""
+        user: object = request.user
+        while isinstance(user, LazyObject):
+            bool(user.is_authenticated)  # type: ignore[attr-defined]
+            user = user._wrapped  # type: ignore[attr-defined]
+        request.user = user  # type: ignore[assignment]
+        return self.get_response(request)
 
 
 class LanguageMiddleware:
