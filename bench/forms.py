@@ -65,7 +65,7 @@ def measure(quick: bool) -> dict[str, float]:
 
 def _on(node: Node, people: int, think: float, ramp: float) -> dict[str, float]:
     (node.home / "applicants.py").write_text(_PREPARE.replace("PEOPLE", str(people)), encoding="utf-8")
-    node.command("migrate")
+    node.command("migrate", timeout=240)
     began = time.perf_counter()
     prepared = _django(node, "applicants.py")
     ready = msgspec.json.decode(prepared, type=list[Person])

@@ -97,6 +97,9 @@ def in_turn(most: int, each: int, other: App) -> App:
     would wait for all. A turn begins when the whole request is there, so that a slow sender takes nobody's, and ends
     when the answer begins: streams keep nobody waiting. Of one caller at most ``each`` requests have a turn: whoever
     asks the store long questions in ten windows waits for himself.
+
+    Who had to wait is asked to connect anew: of several processes behind one port the one that is free takes him. Else
+    all who came over from a process that died would stay where they went, and the new one would stand idle.
     """
     turns = asyncio.Semaphore(most)
     own: WeakValueDictionary[bytes, asyncio.Semaphore] = WeakValueDictionary()
@@ -108,17 +111,17 @@ def in_turn(most: int, each: int, other: App) -> App:
         caller = _caller(scope)
         first = own.setdefault(caller, asyncio.Semaphore(each)) if caller else None
         held: list[asyncio.Semaphore] = []
-        began = False
+        began = waited = False
 
         def over() -> None:
             while held:
                 held.pop().release()
 
         async def whole() -> MutableMapping[str, Any]:
-            nonlocal began
+            nonlocal began, waited
             message = await receive()
             if not began and message["type"] == "http.request" and not message.get("more_body"):
-                began = True
+                began, waited = True, turns.locked()
                 for one in (first, turns):
                     if one is not None:
                         await one.acquire()
@@ -127,6 +130,8 @@ def in_turn(most: int, each: int, other: App) -> App:
 
         async def note(message: MutableMapping[str, Any]) -> None:
             over()
+            if waited and message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
             await send(message)
 
         try:

@@ -14,17 +14,17 @@ import functools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from inspect import iscoroutinefunction
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.base import BaseHandler
 from django.core.signals import request_started
 from django.db import connections
-from django.http import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, URLResolver, get_resolver, set_script_prefix
 
-from gongfu.kernel.ops import Receive, Scope, Send
+from gongfu.kernel.ops import App, Receive, Scope, Send
 
 KEEP_S = 300
 """How long a thread keeps one connection: what its server process has gathered is given back now and then."""
@@ -35,11 +35,11 @@ def threads(number: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(number, "page", initializer=_keep_connection)
 
 
-class Handler(ASGIHandler):
+class Handler:
     """Pages in ``pool``; what is written asynchronously, such as event streams, as Django does it."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
-        super().__init__()
+        self._django = ASGIHandler()
         self._pages = BaseHandler()
         self._pages.load_middleware()
         self._streams = frozenset(asynchronous(get_resolver().url_patterns))
@@ -48,17 +48,17 @@ class Handler(ASGIHandler):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http" or scope["path"] in self._streams:
-            await super().__call__(cast("dict[str, object]", scope), receive, send)
+            await cast("App", self._django)(scope, receive, send)
             return
         try:
-            body = await self.read_body(receive)
+            body = await self._django.read_body(receive)
         except RequestAborted:
             return
         with contextlib.closing(body):
             answer = functools.partial(contextvars.copy_context().run, self._answer, scope, body)
             response = await asyncio.get_running_loop().run_in_executor(self._pool, answer)
             if not response.streaming:
-                await self.send_response(response, send)
+                await self._django.send_response(response, cast("Any", send))
                 return
             try:
                 await self._until_gone(response, receive, send)
@@ -69,17 +69,17 @@ class Handler(ASGIHandler):
         """The whole of a page; closed already when nothing of it is still to be made."""
         set_script_prefix(get_script_prefix(scope))
         request_started.send(type(self), scope=scope)  # closes a connection that is too old
-        request, refused = self.create_request(scope, body)
-        response = refused if request is None else self._pages.get_response(request)
-        response._handler_class = type(self)
+        request, refused = self._django.create_request(cast("dict[str, Any]", scope), body)
+        response = refused or self._pages.get_response(cast("HttpRequest", request))
+        vars(response)["_handler_class"] = type(self)
         if not response.streaming:
             response.close()
         return response
 
     async def _until_gone(self, response: HttpResponseBase, receive: Receive, send: Send) -> None:
         """Send a file or a long list; end when its reader has gone."""
-        gone = asyncio.create_task(self.listen_for_disconnect(receive))
-        sending = asyncio.create_task(self.send_response(response, send))
+        gone = asyncio.create_task(self._django.listen_for_disconnect(receive))
+        sending = asyncio.create_task(self._django.send_response(response, cast("Any", send)))
         try:
             await asyncio.wait({gone, sending}, return_when=asyncio.FIRST_COMPLETED)
             if sending.done():

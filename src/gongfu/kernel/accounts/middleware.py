@@ -25,8 +25,8 @@ class PersonMiddleware:
         """Look once and go on."""
         user: object = request.user
         while isinstance(user, LazyObject):
-            bool(user.is_authenticated)  # type: ignore[attr-defined]
-            user = user._wrapped  # type: ignore[attr-defined]
+            bool(user.is_authenticated)
+            user = user._wrapped
         request.user = user  # type: ignore[assignment]
         return self.get_response(request)
 
