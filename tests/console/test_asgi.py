@@ -181,3 +181,24 @@ async def test_requests_take_turns_and_nobody_takes_all_of_them() -> None:
         await asyncio.wait_for(task, 5)
     tasks[0].cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_who_waited_for_a_turn_connects_anew_where_another_process_may_be_free() -> None:
+    pages, clients = _Pages(), [Client(), Client()]
+    app = asgi.in_turn(1, 1, pages)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    tasks = []
+    for name, client in zip(("a", "b"), clients, strict=True):
+        client.scope["path"] = name
+        tasks.append(asyncio.create_task(app(client.scope, receive, client.send)))
+        pages.answers[name] = asyncio.Event()
+        await asyncio.sleep(0.01)
+    for answer in pages.answers.values():
+        answer.set()
+    await asyncio.wait_for(asyncio.gather(*tasks), 60)
+    first, second = (dict(client.seen[0]["headers"]) for client in clients)
+    assert b"connection" not in first
+    assert second[b"connection"] == b"close"
