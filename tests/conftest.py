@@ -16,6 +16,8 @@ _home = Path(tempfile.mkdtemp(prefix="gongfu-test-"))
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ["GONGFU_HOME"] = str(_home)
 os.environ["DJANGO_SETTINGS_MODULE"] = "gongfu.console.django_settings"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each process of a node compiles two thousand files again
+sys.dont_write_bytecode = False
 
 if os.environ.get("GONGFU_TEST_DATABASE") == "postgres":
     _runtime = _home / "runtime"  # where its lock lies; the home itself it opens to its own user
