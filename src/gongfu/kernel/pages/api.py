@@ -41,7 +41,7 @@ def _wrap_once(operation: Operation, shape: Any) -> type[Schema] | None:
     return _wrapped[shape]
 
 
-Operation._create_response_model = _wrap_once  # type: ignore[method-assign]
+Operation._create_response_model = _wrap_once  # type: ignore[assignment]
 
 
 def build(resources: Sequence[Kind], routers: list[tuple[str, Router]]) -> NinjaAPI:
