@@ -7,6 +7,8 @@ PYTEST := $(BIN)/pytest -q
 JOBS ?= auto
 NAME ?= path
 export GONGFU_HOME ?= $(CURDIR)/.gongfu
+# Where it is set, each of a node's processes would compile two thousand files again, which takes as long as the rest.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run test test-sqlite test-postgresql check format bench docs set-up clean
 .DEFAULT_GOAL := help

@@ -11,11 +11,14 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 _home = Path(tempfile.mkdtemp(prefix="gongfu-test-"))
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ["GONGFU_HOME"] = str(_home)
 os.environ["DJANGO_SETTINGS_MODULE"] = "gongfu.console.django_settings"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each process of a node compiles two thousand files again
+sys.dont_write_bytecode = False
 
 if os.environ.get("GONGFU_TEST_DATABASE") == "postgres":
     _runtime = _home / "runtime"  # where its lock lies; the home itself it opens to its own user
@@ -69,5 +72,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = getattr(item, "fixturenames", ())
         if item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(fixtures):
             item.add_marker("database")
-    # Whole nodes take minutes: begun last, they would keep one core waiting for the other.
-    items.sort(key=lambda item: not (item.get_closest_marker("node") or item.get_closest_marker("journey")))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> float:
+    """Whole nodes first, those that may take longest before the others; then everything else."""
+    if not (item.get_closest_marker("node") or item.get_closest_marker("journey")):
+        return 0
+    limit = item.get_closest_marker("timeout")
+    return -float(limit.args[0]) if limit else -1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Whole nodes run on the first worker, small tests on the others from the far end, until they meet.
+
+    Two whole nodes on two cores would wait for each other: a second one gains nothing, and what waits is late.
+    """
+    from xdist.scheduler import LoadFileScheduling
+    from xdist.workermanage import WorkerController
+
+    class FromBothEnds(LoadFileScheduling):
+        def _assign_work_unit(self, node: WorkerController) -> None:
+            if node is not self.nodes[0]:
+                self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+            super()._assign_work_unit(node)
+
+    return FromBothEnds(config, log)

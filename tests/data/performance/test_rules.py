@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gongfu.data.performance import rules
@@ -124,7 +124,11 @@ SUMS = st.builds(
 )
 
 
+TINY = Sums(calendar=1.0, planned=1.0, states={"running": 1.0}, pieces=5e-324, possible=5e-324, rejects=5e-324)
+
+
 @given(SUMS)
+@example(TINY)
 def test_no_figure_is_above_what_is_possible(sums: Sums) -> None:
     found = judge(sums)
     for figure in (found.availability, found.performance, found.quality, found.utilisation):

@@ -214,10 +214,10 @@ def judge(sums: Sums, reasons: Mapping[int, Loss] | None = None) -> Performance:
     if performance.value is not None:
         losses.append(Lost(Loss.SPEED, running - performance.part))
         if quality.value is not None:
-            each = performance.part / sums.pieces if sums.pieces else 0.0
-            starting = min(sums.start_up, sums.rejects or 0.0)
-            losses.append(Lost(Loss.DEFECTS, ((sums.rejects or 0.0) - starting) * each))
-            losses.append(Lost(Loss.START_UP, starting * each))
+            pieces, rejects = sums.pieces or 1.0, sums.rejects or 0.0  # neither is missing where quality is known
+            starting = min(sums.start_up, rejects)
+            losses.append(Lost(Loss.DEFECTS, performance.part * ((rejects - starting) / pieces)))
+            losses.append(Lost(Loss.START_UP, performance.part * (starting / pieces)))
     seen = sum(sums.states.values()) + sum(sums.outside.values()) + sum(sums.reasons.values())
     everywhere = running + sums.outside.get("running", 0.0)
     utilised = share(everywhere, seen) if sums.calendar and seen >= LITTLE * sums.calendar else Figure()

@@ -32,10 +32,11 @@ class Output:
         """Take what the process has printed; whole lines are passed on."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            while len(line) > LINE_BYTES:
-                self._write(line[:LINE_BYTES])
-                line = line[LINE_BYTES:]
-            self._write(line)
+            rest = line
+            while len(rest) > LINE_BYTES:
+                self._write(rest[:LINE_BYTES])
+                rest = rest[LINE_BYTES:]
+            self._write(rest)
         while len(self._rest) > LINE_BYTES:
             self._write(self._rest[:LINE_BYTES])
             self._rest = self._rest[LINE_BYTES:]
