@@ -38,6 +38,8 @@ class Node:
     password: str
     alone: bool
     """Whether only the web process runs."""
+    home: Path | None = None
+    """Of the web process that we started."""
 
 
 @dataclass
@@ -94,7 +96,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
             except OSError:
                 assert time.monotonic() < deadline, (home / "web.log").read_text("utf-8")
                 time.sleep(0.2)
-        yield Node(f"http://127.0.0.1:{port}", password, alone=True)
+        yield Node(f"http://127.0.0.1:{port}", password, alone=True, home=home)
     finally:
         process.terminate()
         try:
@@ -127,7 +129,14 @@ def visit(browser: Browser, node: Node) -> Iterator[Visitor]:
     """Sign in with a window of some size, a language and a theme; at the end nothing forbidden has happened."""
     made: list[Visit] = []
 
-    def start(size: str = "desktop", language: str = "zh-hans", theme: str = "light", *, scripts: bool = True) -> Visit:
+    def start(
+        size: str = "desktop",
+        language: str = "zh-hans",
+        theme: str = "light",
+        *,
+        scripts: bool = True,
+        username: str = "admin",
+    ) -> Visit:
         width, height = SIZES[size]
         context = browser.new_context(
             viewport={"width": width, "height": height},
@@ -142,7 +151,7 @@ def visit(browser: Browser, node: Node) -> Iterator[Visitor]:
         made.append(found)
         _watch(found)
         page.goto(f"{node.url}/sign-in/")
-        page.fill("#username", "admin")
+        page.fill("#username", username)
         page.fill("#password", node.password)
         page.click("form[action='/sign-in/'] button")
         page.wait_for_url(f"{node.url}/")

@@ -10,6 +10,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gongfu.console.django_settings")
 django.setup()
 
+import seed_support  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
@@ -81,6 +82,7 @@ def seed() -> None:
         network_map.seed(owner, "local")
         support.seed(operator, owner)
     seed_business(operator)
+    seed_support.seed(operator)
 
 
 def seed_business(operator: Organisation) -> None:
