@@ -154,7 +154,7 @@ def visit(browser: Browser, node: Node) -> Iterator[Visitor]:
         page.fill("#username", username)
         page.fill("#password", node.password)
         page.click("form[action='/sign-in/'] button")
-        page.wait_for_url(f"{node.url}/")
+        page.wait_for_url(lambda url: "/sign-in/" not in url)
         if page.get_attribute("html", "lang") != language:
             if size == "phone":
                 page.locator("details.menu:has(a[href='/me/']) > summary").click()
