@@ -28,6 +28,7 @@ def main(settings: Settings) -> None:
     from gongfu.data.dashboards import periodic as dashboards  # noqa: PLC0415
     from gongfu.data.retrofit import periodic as retrofit  # noqa: PLC0415
     from gongfu.data.telemetry import describing  # noqa: PLC0415
+    from gongfu.governance.applications import periodic as applications  # noqa: PLC0415
     from gongfu.governance.indicators import periodic as indicators  # noqa: PLC0415
     from gongfu.identity.authentication.services import expire as expire_reviews  # noqa: PLC0415 (needs django.setup)
     from gongfu.identity.business import periodic  # noqa: PLC0415
@@ -90,7 +91,7 @@ def main(settings: Settings) -> None:
             threads: list[asyncio.Future[None]] = [loop.run_in_executor(pool, work, ending) for work in blocking]
             works = [link(stopping), periodic.run(stopping), retrofit.run(stopping), close_reviews()]
             works += [access.run(stopping), describing.run(stopping), indicators.run(stopping)]
-            works += [access.run(stopping), describing.run(stopping), dashboards.run(stopping)]
+            works += [dashboards.run(stopping), applications.run(stopping)]
             works.append(backups.run(settings, stopping))
             if settings.mirror_of:
                 works.append(mirror(settings, open_store(settings.home), health, stopping))

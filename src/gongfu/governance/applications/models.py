@@ -85,6 +85,12 @@ class Notice(OwnedModel):
     inspected = models.BooleanField(
         _("Final inspection"), default=False, help_text=_("The last instalment is paid after it.")
     )
+    lapses = models.BooleanField(
+        _("What is not completed in time counts as withdrawn"),
+        default=True,
+        help_text=_("By itself, when the days for it are over. Otherwise an official decides."),
+    )
+    """逾期未补正, as 政府信息公开条例 第三十条 has it for requests: 视为放弃申请. 青浦附件2 leaves it to the notice."""
     departments = models.ManyToManyField(
         Organisation, blank=True, related_name="+", verbose_name=_("Departments that check along")
     )

@@ -134,9 +134,10 @@ def _given(request: HttpRequest, notice: Notice | None, today: dt.date) -> dict[
             "clause": [],
             "department": [],
             "left_out": [],
+            "lapses": True,
             "days": {one.value: procedure.DAYS[one] for one in _STAGES},
         }
-    names = ("number", "title", "text", "audience", "deliberates", "contact", "inspected")
+    names = ("number", "title", "text", "audience", "deliberates", "contact", "inspected", "lapses")
     return {name: getattr(notice, name) for name in names} | {
         "opens_on": notice.opens_on.isoformat(),
         "closes_on": notice.closes_on.isoformat(),
@@ -168,6 +169,7 @@ def _draft(request: HttpRequest, scheme: Scheme, office: Organisation) -> Notice
         left_out=sent.getlist("left_out"),
         days={one.value: _days(sent.get(f"days-{one.value}", "")) or procedure.DAYS[one] for one in _STAGES},
         inspected="inspected" in sent,
+        lapses="lapses" in sent,
         departments=list(known),
         deliberates=sent.get("deliberates", ""),
         contact=sent.get("contact", ""),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from django.dispatch import receiver
 
 from gongfu.governance.applications.models import Application, Step
+from gongfu.governance.applications.procedure import State
+from gongfu.governance.applications.records import EXPERTS, StepQuerySet
 from gongfu.governance.review import services as review
 from gongfu.governance.review.services import Panel
+from gongfu.kernel.accounts.models import User
 from gongfu.kernel.errors import Conflict
 from gongfu.kernel.i18n import mark
 
@@ -16,8 +19,13 @@ _SUBJECT = "applications:"
 
 
 def subject(application: Application) -> str:
-    """How the review module knows it."""
-    return f"{_SUBJECT}{application.pk}"
+    """How the review module knows it; after an appeal that was granted it is judged anew."""
+    again = _reopened(application).count()
+    return f"{_SUBJECT}{application.pk}" + (f":{again}" if again else "")
+
+
+def _reopened(application: Application) -> StepQuerySet:
+    return Step.objects.filter(application=application, name="reopen")
 
 
 def of(application: Application) -> Panel | None:
@@ -25,11 +33,28 @@ def of(application: Application) -> Panel | None:
     return review.panel_of(application.office, subject(application))
 
 
+def hold(application: Application) -> Panel | None:
+    """Its open panel, locked: before the application is, as an expert's last marks lock them; ``None`` without one."""
+    panel = of(application) if application.stage is State.REVIEW else None
+    return review.locked(panel) if panel is not None and panel.is_open else None
+
+
+def end(actor: User, application: Application, reason: str) -> bool:
+    """Cancel its open panel, since it is not judged any more; whether there was one."""
+    panel = of(application)
+    if panel is None or not panel.is_open:
+        return False
+    review.end(actor, panel, reason)
+    return True
+
+
 def require_passed(application: Application) -> None:
     """Raise :class:`Conflict` unless the experts have come to a result, and a good one."""
     panel = of(application)
     if panel is None:
-        if not Step.objects.filter(application=application, name=SCORED).exists():
+        last = _reopened(application).last()
+        scored = Step.objects.filter(application=application, name=SCORED, pk__gt=last.pk if last else 0)
+        if not scored.exists():
             raise Conflict(
                 mark("The experts have not come to a result yet."), remedy=mark("Draw a panel and wait for its scores.")
             )
@@ -47,7 +72,7 @@ def require_passed(application: Application) -> None:
 @receiver(review.decided, dispatch_uid="applications.panels")
 def note_result(sender: type[Panel], panel: Panel, **_kwargs: object) -> None:
     """Write the result into the story, inside the transaction that decides it."""
-    key = panel.subject.removeprefix(_SUBJECT)
+    key = panel.subject.removeprefix(_SUBJECT).partition(":")[0]
     if not panel.subject.startswith(_SUBJECT) or not key.isdecimal():
         return
     application = Application.objects.select_for_update(of=("self",)).filter(pk=key).first()
@@ -55,7 +80,7 @@ def note_result(sender: type[Panel], panel: Panel, **_kwargs: object) -> None:
         return
     Step.objects.create(
         application=application,
-        actor_name=review.SYSTEM,
+        actor_name=EXPERTS,
         name=SCORED,
         label=LABEL,
         reason=f"{panel.total} · {'✓' if panel.passed else '✗'} {panel.reason}".strip(),

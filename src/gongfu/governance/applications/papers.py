@@ -60,6 +60,8 @@ def notice(one: Notice) -> Document:
         if stage not in one.stages_left_out and stage in _SHOWN
     )
     blocks.append(Grid((_("Stage"), _("Working days")), rows, (3, 1), frozenset({1})))
+    if one.lapses:
+        blocks.append(Text(_("An application that is not completed in time counts as withdrawn.")))
     if one.contact:
         blocks += [Heading(_("Contact")), Text(one.contact)]
     published = one.published_at.astimezone(CHINA).date() if one.published_at else None
@@ -220,9 +222,7 @@ def story(one: Application, *, internal: bool) -> Document:
     if not internal:
         typed = [(label, text if text != one.account else masked_account(text)) for label, text in typed]
     every = one.steps.all() if internal else one.steps.filter(internal=False)
-    rows = tuple(
-        (moment(step.at), step.actor_name, _said(step.said, step.into, step.reason, step.document)) for step in every
-    )
+    rows = tuple((moment(step.at), step.who, _said(step.said, step.into, step.reason, step.document)) for step in every)
     files = tuple((file.name, file.sha256) for file in one.attachments.all())
     blocks: list[Block] = [
         Facts(

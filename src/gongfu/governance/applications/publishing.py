@@ -13,6 +13,7 @@ from gongfu.governance.applications import clock, forms, steps, sums
 from gongfu.governance.applications.models import Application, Notice, Objection, Publication
 from gongfu.governance.applications.permissions import require_official
 from gongfu.governance.applications.procedure import State
+from gongfu.governance.applications.records import PUBLIC
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.audit import services as audit
 from gongfu.kernel.errors import Conflict, Invalid, NotFound
@@ -118,9 +119,9 @@ def object_to(publication: Publication, name: str, contact: str, text: str, appl
             contact=contact,
             text=text,
         )
-        audit.record("public", "create", made, after={"number": made.number})
+        audit.record(PUBLIC, "create", made, after={"number": made.number})
         if chosen is not None:
-            steps.note("public", chosen, "objected", mark("An objection came in"), reason=made.number)
+            steps.note(PUBLIC, chosen, "objected", mark("An objection came in"), reason=made.number)
     return made
 
 

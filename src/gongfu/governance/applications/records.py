@@ -50,6 +50,15 @@ def _fixed() -> Conflict:
     return Conflict(mark("A step that was taken is never changed or removed."))
 
 
+CLOCK, PUBLIC, EXPERTS = "clock", "public", "expert-review"
+"""Who acts where no account does."""
+_NAMELESS = {
+    CLOCK: mark("The node, by the clock"),
+    PUBLIC: mark("A member of the public"),
+    EXPERTS: mark("The panel of experts"),
+}
+
+
 class Step(models.Model):
     """Something that happened to an application. Append-only: the story is told from these."""
 
@@ -84,6 +93,11 @@ class Step(models.Model):
     def said(self) -> str:
         """What was done, in the reader's language."""
         return translate(self.label)
+
+    @property
+    def who(self) -> str:
+        """Who did it, as readers are told."""
+        return translate(_NAMELESS.get(self.actor_name, self.actor_name)) if self.actor_id is None else self.actor_name
 
     @property
     def into(self) -> str:

@@ -46,6 +46,8 @@ class NoticeDraft:
     left_out: Sequence[str] = ()
     days: Mapping[str, int] | None = None
     inspected: bool = False
+    lapses: bool = True
+    """Whether what is not completed in time counts as withdrawn by itself."""
     departments: Sequence[Organisation] = ()
     deliberates: str = ""
     contact: str = ""
@@ -76,6 +78,7 @@ def keep_notice(user: User, office: Organisation, draft: NoticeDraft, notice: No
     made.opens_on, made.closes_on = draft.opens_on, draft.closes_on
     made.papers = [list(one) for one in draft.papers]
     made.left_out, made.days, made.inspected = list(draft.left_out), days, draft.inspected
+    made.lapses = draft.lapses
     scheme = sums.scheme_of(made)
     for key in draft.clauses:
         scheme.find(key)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from django.db import transaction
 
-from gongfu.governance.applications import clock, procedure, requirements
+from gongfu.governance.applications import clock, panels, procedure, requirements
 from gongfu.governance.applications.models import Application, Opinion, Step
 from gongfu.governance.applications.permissions import (
     acts_for_applicant,
@@ -16,6 +16,7 @@ from gongfu.governance.applications.permissions import (
     require_official,
 )
 from gongfu.governance.applications.procedure import Marked, Move, State, Who
+from gongfu.governance.applications.records import StepQuerySet
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.audit import services as audit
 from gongfu.kernel.errors import Conflict, Forbidden, GongfuError, Invalid, NotFound
@@ -59,7 +60,7 @@ def require_version(found: Application, version: int | None) -> None:
         raise Conflict(
             mark("Somebody else has changed this application meanwhile: {who}, {what}."),
             remedy=mark("Load the page again and look at what was done."),
-            who=last.actor_name if last else "-",
+            who=last.who if last else "-",
             what=Marked(last.label) if last else "-",
         )
 
@@ -126,6 +127,25 @@ def _led_here(user: User, application: Application) -> bool:
     return last is not None and last.actor_id == user.pk
 
 
+def course(application: Application) -> list[tuple[State, str]]:
+    """The stages of its notice, each with where it stands: ``done``, ``now`` or ``ahead``."""
+    stages = [one for one in procedure.COURSE if one not in application.notice.stages_left_out]
+    if not application.notice.inspected:
+        stages.remove(State.INSPECTION)
+    here = State.SUBMITTED if application.stage is State.RETURNED else application.stage
+    place = stages.index(here) if here in stages else -1
+    return [
+        (stage, "done" if number < place else "now" if number == place else "ahead")
+        for number, stage in enumerate(stages)
+    ]
+
+
+def told(application: Application, *, internal: bool) -> StepQuerySet:
+    """Its story; ``internal`` with what only the office may read."""
+    found: StepQuerySet = application.steps.all() if internal else application.steps.filter(internal=False)
+    return found
+
+
 def available(user: User, application: Application) -> list[Move]:
     """Buttons for ``user``."""
     moves = procedure.moves_from(application.stage)
@@ -160,6 +180,7 @@ def take(
     chosen = procedure.move(name)
     reason, document = reason.strip(), document.strip()
     with transaction.atomic():
+        panels.hold(application)
         fresh = locked(application, version)
         _require_actor(user, fresh, chosen)
         target = procedure.target(chosen, fresh.stage, fresh.notice.stages_left_out)
@@ -184,6 +205,8 @@ def take(
         enter(fresh, target)
         save(fresh)
         note(user, fresh, name, chosen.label, source=source, reason=reason, document=document, deadline=held)
+        if source == State.REVIEW and panels.end(user, fresh, reason):
+            note(user, fresh, "panel_ended", mark("The panel of experts was cancelled"), reason=reason, internal=True)
         audit.record(user, name, fresh, before=before, after=audit.state(fresh), reason=reason)
     return fresh
 

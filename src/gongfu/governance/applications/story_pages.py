@@ -29,7 +29,7 @@ from gongfu.governance.applications.models import Application, Opinion
 from gongfu.governance.applications.notice_pages import day
 from gongfu.governance.applications.paying import Part
 from gongfu.governance.applications.permissions import acts_for_applicant, acts_for_office
-from gongfu.governance.applications.procedure import COURSE, NAMES, State
+from gongfu.governance.applications.procedure import NAMES, State
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import Membership, Organisation, User
 from gongfu.kernel.accounts.permissions import can_edit
@@ -51,7 +51,7 @@ def _story(
 ) -> HttpResponse:
     official = acts_for_office.test(user, application)
     language = get_language()
-    every = application.steps.all() if official else application.steps.filter(internal=False)
+    every = steps.told(application, internal=official)
     buttons = []
     for one in steps.available(user, application):
         lacks = steps.missing(application, one)
@@ -64,7 +64,7 @@ def _story(
         "problem": problem,
         "given": request.POST,
         "buttons": buttons,
-        "course": _course(application),
+        "course": [(translate(NAMES[stage]), place) for stage, place in steps.course(application)],
         "steps": every,
         "papers": application.attachments.all(),
         "known": [(translate(label), value, translate(source)) for label, value, source in application.known],
@@ -94,17 +94,6 @@ def _story(
     except GongfuError as error:
         context["no_result"] = error.text(language)
     return render(request, "applications/story.html", context, status=status)
-
-
-def _course(application: Application) -> list[tuple[str, str]]:
-    """The stages of its notice with where it stands: done, now, or to come."""
-    stages = [one for one in COURSE if one not in application.notice.stages_left_out]
-    if not application.notice.inspected:
-        stages.remove(State.INSPECTION)
-    here = State.SUBMITTED if application.stage is State.RETURNED else application.stage
-    place = stages.index(here) if here in stages else -1
-    marks = ["done" if n < place else "now" if n == place else "ahead" for n in range(len(stages))]
-    return [(translate(NAMES[stage]), one) for stage, one in zip(stages, marks, strict=True)]
 
 
 def _answers(application: Application) -> list[tuple[str, str]]:

@@ -43,6 +43,8 @@ __all__ = [
     "cancel",
     "decided",
     "draw",
+    "end",
+    "locked",
     "open_panel",
     "panel_of",
     "result",
@@ -409,9 +411,17 @@ def cancel(actor: User, panel: Panel, reason: str) -> Panel:
         require_official(actor, panel.organisation)
         if not panel.is_open:
             raise Conflict(mark("This review has ended."), remedy=mark("Load the page again."))
-        panel.state, panel.reason, panel.decided_at = Panel.State.CANCELLED, reason.strip()[:300], timezone.now()
-        panel.save()
-        audit.record(actor, "cancel", panel, reason=reason)
+        return end(actor, panel, reason)
+
+
+def end(actor: User | str, panel: Panel, reason: str) -> Panel:
+    """Cancel a panel whose subject is not judged any more, whoever ended that; one that has ended stays as it is."""
+    with transaction.atomic():
+        panel = locked(panel)
+        if panel.is_open:
+            panel.state, panel.reason, panel.decided_at = Panel.State.CANCELLED, reason.strip()[:300], timezone.now()
+            panel.save()
+            audit.record(actor, "cancel", panel, reason=reason)
     return panel
 
 
