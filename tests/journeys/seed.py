@@ -81,6 +81,7 @@ def seed() -> None:
     for owner in Organisation.objects.filter(parent=operator).order_by("pk")[:1]:
         network_map.seed(owner, "local")
         support.seed(operator, owner)
+        seed_support.seed_demonstration(operator, owner)
     seed_business(operator)
     seed_support.seed(operator)
 

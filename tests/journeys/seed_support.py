@@ -1,17 +1,40 @@
-"""People for the journey of an application: officials, a department, experts, three enterprises, a plan."""
+"""People for the journey of an application, and the demonstration district that every page of governance shows."""
 
 from __future__ import annotations
 
 import os
 
+from gongfu.governance.applications import demonstration as applications
+from gongfu.governance.applications import services as applying
+from gongfu.governance.applications.models import Notice
+from gongfu.governance.assessments import demonstration as assessments
+from gongfu.governance.assessments.models import Assessment
+from gongfu.governance.indicators import demonstration as plan_demonstration
 from gongfu.governance.indicators import services as indicators
 from gongfu.governance.indicators.models import Indicator
+from gongfu.governance.review import demonstration as review
 from gongfu.governance.review.models import Expert
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.rules import Role, credit_code_check_digit
 
 PLANTS = (("support-a", "东昌精密机械有限公司"), ("support-b", "盈港塑业有限公司"), ("support-c", "淀山湖电子有限公司"))
+
+
+def seed_demonstration(operator: Organisation, enterprise: Organisation) -> None:
+    """The district with a plan, applications, assessments and a panel; its experts can sign in."""
+    plan_demonstration.seed(operator)
+    district = Organisation.objects.get(code=plan_demonstration.OFFICE)
+    assessments.seed(enterprise)
+    applications.seed(district)
+    review.seed(district, enterprise)
+    Assessment.objects.filter(organisation__code="demo-firm-9").update(state=Assessment.State.SUBMITTED)
+    for user in User.objects.filter(username__startswith="reviewer"):
+        user.set_password(os.environ["JOURNEY_PASSWORD"])
+        user.language = "zh-hans"
+        user.save()
+    admin, notice = User.objects.get(username="admin"), Notice.objects.earliest("pk")
+    applying.begin(admin, notice, "2.1", enterprise)
 
 
 def seed(operator: Organisation) -> None:

@@ -68,6 +68,14 @@ def published(li: Visit) -> str:
     return page.url.removeprefix(li.node.url)
 
 
+def supported_projects(li: Visit) -> int:
+    """The figure of this indicator on the page of the plan; nothing is 0."""
+    li.open("/governance/plan/")
+    row = li.page.locator("tr", has_text="获专项支持或试点示范的项目")
+    found = re.match(r"\s*([0-9]+)", row.locator("td.plan-now").inner_text())
+    return int(found[1]) if found else 0
+
+
 def applied(visit: Visitor, number: int, notice: str, size: str) -> str:
     """Fill in and hand in the form of an enterprise; returns the application's address."""
     one = visit(size, username=f"plant-{number}")
@@ -122,6 +130,7 @@ def test_from_the_notice_to_the_payment(visit: Visitor, browser: Browser, node: 
     if node.home is None:
         pytest.skip("time passes on a node of our own only")
     li = visit(username="official-li")
+    before = supported_projects(li)
     notice = published(li)
     made = [applied(visit, number, notice, "desktop") for number in range(3)]
 
@@ -195,9 +204,10 @@ def test_from_the_notice_to_the_payment(visit: Visitor, browser: Browser, node: 
     assert "办结" in li.page.locator(".lead-figure").inner_text()
 
     # the indicator has moved, and the monthly report is printed
-    li.open("/governance/plan/")
-    row = li.page.locator("tr", has_text="获专项支持或试点示范的项目")
-    assert re.search(r"\b1\b", row.locator("td.plan-now").inner_text())
+    li.open("/governance/ledger/?q=东昌")
+    paid = li.page.locator("#list tbody tr", has_text=_PLANTS[0])
+    assert "240,000.00" in paid.inner_text()
+    assert supported_projects(li) == before + 1
     with li.page.expect_download() as found:
         li.page.locator("a[href*='report.pdf']").first.click()
     target = tmp_path / "report.pdf"

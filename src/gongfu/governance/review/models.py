@@ -125,7 +125,7 @@ class Panel(OwnedModel):
 
         OPEN = "open", _("Experts judge")
         DISAGREED = "disagreed", _("Experts disagree")
-        DONE = "done", _("Decided")
+        DONE = "done", _("Review completed")
         CANCELLED = "cancelled", _("Cancelled")
 
     subject = models.CharField(_("What is judged"), max_length=120, editable=False)

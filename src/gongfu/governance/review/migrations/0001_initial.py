@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
                 ('workdays', models.PositiveSmallIntegerField(default=10, verbose_name='Working days')),
                 ('deadline', models.DateTimeField(editable=False, verbose_name='Deadline')),
                 ('guessed', models.BooleanField(default=False, editable=False)),
-                ('state', models.CharField(choices=[('open', 'Experts judge'), ('disagreed', 'Experts disagree'), ('done', 'Decided'), ('cancelled', 'Cancelled')], default='open', editable=False, max_length=10, verbose_name='State')),
+                ('state', models.CharField(choices=[('open', 'Experts judge'), ('disagreed', 'Experts disagree'), ('done', 'Review completed'), ('cancelled', 'Cancelled')], default='open', editable=False, max_length=10, verbose_name='State')),
                 ('total', models.DecimalField(decimal_places=2, editable=False, max_digits=6, null=True, verbose_name='Points')),
                 ('passed', models.BooleanField(editable=False, null=True, verbose_name='Passed')),
                 ('reason', models.CharField(blank=True, editable=False, max_length=300, verbose_name='Reason')),
