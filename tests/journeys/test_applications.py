@@ -118,6 +118,7 @@ def judged(visit: Visitor, number: int) -> None:
     page.locator("main a[href*='/governance/reviews/']").first.click()
     page.locator("button[value=accept]").click()
     page.wait_for_selector("input.mark")
+    assert check(one, "judge") == []
     assert not any(name in page.content() for name in _PLANTS)
     for mark in page.locator("input.mark").all():
         mark.fill("86")
@@ -132,7 +133,7 @@ def test_from_the_notice_to_the_payment(visit: Visitor, browser: Browser, node: 
     li = visit(username="official-li")
     before = supported_projects(li)
     notice = published(li)
-    made = [applied(visit, number, notice, "desktop") for number in range(3)]
+    made = [applied(visit, number, notice, size) for number, size in enumerate(("desktop", "phone", "desktop"))]
 
     # first check, departments
     for path in made[:2]:

@@ -318,6 +318,7 @@ def test_an_exported_ledger_runs_no_formula(li: User, office: Organisation) -> N
         assert not any(cell.startswith(("=", "+", "@")) for cell in row)
     book = load_workbook(io.BytesIO(client.get("/governance/ledger/export.xlsx").content))
     assert {cell.data_type for row in book.worksheets[0].iter_rows() for cell in row} <= {"s", "n", "inlineStr", "d"}
+    assert 10 in next(book.worksheets[0].iter_rows(min_row=2, values_only=True))  # a number, that can be summed
 
 
 # what-if

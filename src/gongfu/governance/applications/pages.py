@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from gongfu.governance.applications import desk_pages, form_pages, notice_pages, paper_pages, public_pages, story_pages
 from gongfu.governance.applications.models import Application
+from gongfu.governance.applications.templatetags.applications import until
+from gongfu.governance.support.templatetags.support import yuan
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.accounts.permissions import everyone, nobody
 from gongfu.kernel.pages.resource import Column, Permissions, Resource
@@ -28,11 +30,11 @@ APPLICATIONS: Resource[Application] = Resource(
         Column("matter"),
         Column("clause"),
         Column("state", render=lambda one: one.stage_name),
-        Column("deadline"),
+        Column("deadline", render=lambda one: until(one.deadline)),
         Column("submitted_at"),
-        Column("basis", shown=False),
-        Column("proposed", shown=False),
-        Column("approved"),
+        Column("basis", shown=False, render=lambda one: yuan(one.basis)),
+        Column("proposed", shown=False, render=lambda one: yuan(one.proposed)),
+        Column("approved", render=lambda one: yuan(one.approved)),
         Column("assignee", shown=False),
         Column("credit_code", shown=False),
         Column("office", _("Office"), shown=False),

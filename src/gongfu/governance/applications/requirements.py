@@ -154,8 +154,8 @@ def _paid(application: Application) -> None:
         raise Conflict(
             mark("{paid} of {approved} yuan are paid."),
             remedy=mark("Pay the rest first."),
-            paid=paid(application),
-            approved=approved,
+            paid=f"{paid(application):,.2f}",
+            approved=f"{approved:,.2f}",
         )
     if application.notice.inspected and application.inspected_on is None:
         raise Conflict(mark("The final inspection was not passed yet."), remedy=mark("Inspect it first."))
@@ -164,7 +164,9 @@ def _paid(application: Application) -> None:
 def _unpaid(application: Application) -> None:
     if paid(application):
         raise Conflict(
-            mark("{paid} yuan are paid already."), remedy=mark("Claim the money back."), paid=paid(application)
+            mark("{paid} yuan are paid already."),
+            remedy=mark("Claim the money back."),
+            paid=f"{paid(application):,.2f}",
         )
 
 

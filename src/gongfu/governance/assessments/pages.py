@@ -8,7 +8,6 @@ from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy, ngettext
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from gongfu.governance.assessments import (
@@ -214,7 +213,7 @@ PROVIDERS: Resource[Provider] = Resource(
     columns=[Column("name"), Column("topic"), Column("offers"), Column("contact"), Column("organisation")],
     search=["name", "offers"],
     filters=["topic"],
-    form=[Section(_("Service provider"), ["organisation", "name", "topic", "offers", "contact", "link"])],
+    form=[Section(gettext_lazy("Service provider"), ["organisation", "name", "topic", "offers", "contact", "link"])],
     permissions=Permissions(view=keeps_ledger, add=keeps_ledger, change=keeps_ledger, delete=keeps_ledger),
     empty=gettext_lazy("Providers that are entered here stand in the road maps of enterprises."),
 )

@@ -27,7 +27,7 @@ class Expert(OwnedModel):
 
     key = models.CharField(max_length=40, editable=False)
     """Stands in draws: never changes, says nothing about the person."""
-    name = models.CharField(_("Name"), max_length=60)
+    name = models.CharField(_("Full name"), max_length=60)
     fields = models.CharField(
         _("Fields of expertise"), max_length=200, help_text=_("Divided by commas, such as 工业网络, 智能制造, 财务.")
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 from django.db import models
 from django.template.loader import render_to_string
@@ -70,12 +71,12 @@ def cell(column: Column[models.Model], thing: models.Model) -> str:
     return show(column.render(thing) if column.render else attribute(thing, column.name))
 
 
-def plain(column: Column[models.Model], thing: models.Model) -> str | int | float | None:
+def plain(column: Column[models.Model], thing: models.Model) -> str | int | float | Decimal | None:
     """One cell for a spreadsheet: text or number, times in local time."""
     value = column.export(thing) if column.export else attribute(thing, column.name)
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
-    if value is None or isinstance(value, int | float):
+    if value is None or isinstance(value, int | float | Decimal):
         return value
     if isinstance(value, dt.datetime):
         return timezone.localtime(value).strftime("%Y-%m-%d %H:%M:%S")

@@ -7,9 +7,10 @@ import math
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from xml.sax.saxutils import escape
 
-Cell = str | int | float | None
+Cell = str | int | float | Decimal | None
 # XML 1.0 §2.2: characters that no document may hold, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MOST_TEXT = 32_767  # Excel's limit for one cell
@@ -73,7 +74,7 @@ def _cell(value: Cell, style: str) -> str:
         return "<c/>"
     if isinstance(value, str):
         return f'<c t="inlineStr"{style}><is><t xml:space="preserve">{_text(value)}</t></is></c>'
-    return f"<c><v>{value}</v></c>"
+    return f"<c><v>{value:f}</v></c>" if isinstance(value, Decimal) else f"<c><v>{value}</v></c>"
 
 
 def _text(value: str) -> str:

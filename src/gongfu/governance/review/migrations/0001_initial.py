@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='changed')),
                 ('key', models.CharField(editable=False, max_length=40)),
-                ('name', models.CharField(max_length=60, verbose_name='Name')),
+                ('name', models.CharField(max_length=60, verbose_name='Full name')),
                 ('fields', models.CharField(help_text='Divided by commas, such as 工业网络, 智能制造, 财务.', max_length=200, verbose_name='Fields of expertise')),
                 ('title', models.CharField(blank=True, help_text='Such as 教授, 高级工程师.', max_length=60, verbose_name='Professional title')),
                 ('employer', models.CharField(blank=True, max_length=120, verbose_name='Employer')),

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from django import template
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from gongfu.governance.support.models import LedgerEntry
 from gongfu.governance.support.schemes import built_in
@@ -33,6 +34,12 @@ class _Worded(Protocol):
 def yuan(sum_of_money: Decimal | None) -> str:
     """¥8,500.00; a dash for nothing known."""
     return "–" if sum_of_money is None else f"{'−' if sum_of_money < 0 else ''}¥{abs(sum_of_money):,.2f}"
+
+
+@register.filter
+def edition(version: str) -> str:
+    """A version of a document as readers know it: its year, or that it is a draft for comment (征求意见稿)."""
+    return _("draft for comment") if version == "draft" else version
 
 
 @register.filter
