@@ -45,8 +45,8 @@ def press(page: Page, label: str, **typed: str) -> None:
         form.locator("xpath=ancestor::details[1]/summary").click()
     for name, text in typed.items():
         form.locator(f"[name={name}]").fill(text)
-    form.locator("button", has_text=re.compile(rf"^\s*{label}\s*$")).click()
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        form.locator("button", has_text=re.compile(rf"^\s*{label}\s*$")).click()
     assert page.locator(".note-error").count() == 0, page.locator(".note-error").inner_text()
 
 
@@ -76,8 +76,8 @@ def supported_projects(li: Visit) -> int:
     return int(found[1]) if found else 0
 
 
-def applied(visit: Visitor, number: int, notice: str, size: str) -> str:
-    """Fill in and hand in the form of an enterprise; returns the application's address."""
+def applied(visit: Visitor, number: int, notice: str, size: str) -> tuple[Visit, str]:
+    """Fill in and hand in the form of an enterprise; returns who did and the application's address."""
     one = visit(size, username=f"plant-{number}")
     page = one.page
     one.open("/governance/apply/")
@@ -107,7 +107,7 @@ def applied(visit: Visitor, number: int, notice: str, size: str) -> str:
     page.locator("button[value=submit]").click()
     page.wait_for_url(re.compile(r"/governance/applications/\d+/$"))
     assert "已提交" in page.content()
-    return page.url.removeprefix(one.node.url)
+    return one, page.url.removeprefix(one.node.url)
 
 
 def judged(visit: Visitor, number: int) -> None:
@@ -123,8 +123,8 @@ def judged(visit: Visitor, number: int) -> None:
     for mark in page.locator("input.mark").all():
         mark.fill("86")
     page.fill("#comment", "方案可行")
-    page.get_by_role("button", name="提交", exact=True).click()
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.get_by_role("button", name="提交", exact=True).click()
 
 
 def test_from_the_notice_to_the_payment(visit: Visitor, browser: Browser, node: Node, tmp_path: Path) -> None:
@@ -133,7 +133,8 @@ def test_from_the_notice_to_the_payment(visit: Visitor, browser: Browser, node: 
     li = visit(username="official-li")
     before = supported_projects(li)
     notice = published(li)
-    made = [applied(visit, number, notice, size) for number, size in enumerate(("desktop", "phone", "desktop"))]
+    own, *made = applied(visit, 0, notice, "desktop")
+    made += [applied(visit, number, notice, size)[1] for number, size in ((1, "phone"), (2, "desktop"))]
 
     # first check, departments
     for path in made[:2]:
@@ -180,16 +181,20 @@ def test_from_the_notice_to_the_payment(visit: Visitor, browser: Browser, node: 
     citizen.fill("#objection", "该平台去年已经获得其他部门的资金支持。")
     citizen.get_by_role("button", name="提交异议").click()
     citizen.wait_for_selector(":text('异议已收到')")
-    citizen.context.close()
     li.open(publication)
     li.photograph("applications-publication")
     assert check(li, "publication") == []
     li.page.fill("textarea[name=text] >> nth=0", "经核实，情况属实。")
     li.page.check("input[name=upheld]")
-    li.page.get_by_role("button", name="答复", exact=True).click()
-    li.page.wait_for_load_state("load")
+    with li.page.expect_navigation():
+        li.page.get_by_role("button", name="答复", exact=True).click()
     li.open(made[1])
     press(li.page, "不予支持", reason="异议成立")
+    citizen.reload()
+    assert "经核实，情况属实。" in citizen.content()
+    assert "已不在拟支持之列" in citizen.content()
+    assert "张某" not in citizen.content()
+    citizen.context.close()
 
     # decision by another official, payment
     let_the_public_notice_pass(node)
@@ -214,7 +219,6 @@ def test_from_the_notice_to_the_payment(visit: Visitor, browser: Browser, node: 
     target = tmp_path / "report.pdf"
     found.value.save_as(target)
     assert target.read_bytes().startswith(b"%PDF")
-    own = visit(username="plant-0")
     own.open(made[0])
     with own.page.expect_download() as archive:
         own.page.locator("a[href$='archive.zip']").click()

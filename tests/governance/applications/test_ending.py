@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from gongfu.governance.applications import periodic, reviewing, services
+from gongfu.governance.applications import due, periodic, reviewing, services
 from gongfu.governance.applications.models import Application
 from gongfu.governance.review import judging
 from gongfu.governance.review.models import Assignment, Expert, Panel
@@ -113,6 +113,7 @@ def test_what_is_not_completed_in_time_is_withdrawn_by_the_clock_or_shown_to_the
     assert periodic.tick() == 0
     made, early = (Application.objects.get(pk=one.pk) for one in (made, early))
     assert (made.state, early.state) == ("withdrawn" if lapses else "returned", "returned")
+    assert due.late_or_today(at.li) == int(not lapses)
     desk = signed_in(at.li).get("/governance/desk/").content.decode()
     assert (made.number in desk) is not lapses
     last = made.steps.last()

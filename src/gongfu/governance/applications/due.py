@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import Q
+from django.utils import timezone
+
 from gongfu.governance.applications import clock
 from gongfu.governance.applications.models import Application, Objection, Opinion, direct
 from gongfu.governance.applications.permissions import may_apply_for
@@ -77,7 +80,8 @@ def to_complete(user: User) -> list[Application]:
 
 
 def late_or_today(user: User) -> int:
-    """How many of its offices' applications have to be dealt with by today."""
-    end = clock.end_of(clock.today())
-    waiting = Application.objects.filter(notice__organisation__in=offices_of(user), state__in=OPEN - set(_THEIRS))
-    return waiting.filter(submitted_at__isnull=False, deadline__lte=end).count()
+    """How many of its offices' applications have to be dealt with by today; those not completed in time among them."""
+    ours = Q(state__in=OPEN - set(_THEIRS), deadline__lte=clock.end_of(clock.today()))
+    lapsed = Q(state__in=_THEIRS, deadline__lt=timezone.now())
+    waiting = Application.objects.filter(ours | lapsed, notice__organisation__in=offices_of(user))
+    return waiting.filter(submitted_at__isnull=False).count()

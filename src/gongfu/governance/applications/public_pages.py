@@ -62,9 +62,11 @@ def publication_page(request: HttpRequest, pk: int) -> HttpResponse:
         except GongfuError as error:
             problem, status = error.text(get_language()), error.http_status
     answered = publication.objections.filter(answered_at__isnull=False)
+    listed = list(publication.listed.select_related("notice").order_by("name", "pk"))
+    scheme = sums.scheme_of(publication.notice)
     context = {
         "publication": publication,
-        "listed": publication.listed.select_related("notice").order_by("name", "pk"),
+        "listed": [(one, scheme.find(one.clause)) for one in listed],
         "answered": answered,
         "waiting": publication.objections.filter(answered_at__isnull=True) if official else [],
         "number": publication.objections.count(),
