@@ -50,8 +50,6 @@ def seed(settings: Settings) -> None:
         office = Organisation.objects.filter(code=indicators.OFFICE).first()
         if office is not None and first is not None:
             review.seed(office, first)
-        if first is not None:
-            assessments.seed(first)
 
 
 def _enter(settings: Settings, plant: Plant, enterprise: Enterprise, operator: Organisation | None) -> None:
