@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from gongfu.governance.applications import desk_pages, form_pages, notice_pages, paper_pages, public_pages, story_pages
 from gongfu.governance.applications.models import Application
 from gongfu.governance.applications.templatetags.applications import until
-from gongfu.governance.support.templatetags.support import yuan
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.accounts.permissions import everyone, nobody
 from gongfu.kernel.pages.resource import Column, Permissions, Resource
+
+
+def _yuan(amount: Decimal | None) -> str:
+    """¥240,000.00; a dash for nothing decided."""
+    return "–" if amount is None else f"¥{amount:,.2f}"
 
 
 def _applications(user: User) -> models.QuerySet[Application]:
@@ -32,9 +38,9 @@ APPLICATIONS: Resource[Application] = Resource(
         Column("state", render=lambda one: one.stage_name),
         Column("deadline", render=lambda one: until(one.deadline)),
         Column("submitted_at"),
-        Column("basis", shown=False, render=lambda one: yuan(one.basis)),
-        Column("proposed", shown=False, render=lambda one: yuan(one.proposed)),
-        Column("approved", render=lambda one: yuan(one.approved)),
+        Column("basis", shown=False, render=lambda one: _yuan(one.basis)),
+        Column("proposed", shown=False, render=lambda one: _yuan(one.proposed)),
+        Column("approved", render=lambda one: _yuan(one.approved)),
         Column("assignee", shown=False),
         Column("credit_code", shown=False),
         Column("office", _("Office"), shown=False),
