@@ -37,6 +37,8 @@ class Grid(msgspec.Struct, frozen=True):
     minutes: str
     keys: tuple[Slice, ...]
     """Slice of each number from :data:`FIRST` on; of several that share a number, the first."""
+    cut: tuple[int, ...]
+    """Hours after :attr:`low` that are read minute by minute."""
 
     @property
     def steps(self) -> list[int]:
@@ -86,7 +88,7 @@ def _grid(slices: Sequence[Slice]) -> Grid:
     for index, (hour, block) in enumerate(sorted(blocks.items())):
         hours[hour] = _CUT + index
         minutes += block
-    return Grid(low, high, _hex(hours), _hex(minutes), tuple(keys))
+    return Grid(low, high, _hex(hours), _hex(minutes), tuple(keys), tuple(sorted(blocks)))
 
 
 def _hex(numbers: Sequence[int]) -> str:

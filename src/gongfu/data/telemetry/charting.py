@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from gongfu.data.telemetry import queries, rules
 from gongfu.data.telemetry.rollup_sql import FINE
 from gongfu.kernel.store import StoreClient, Value
+
+FEW: Final = 4
+"""Up to so many series are asked for with one thread: the pieces of a second one cost more than it brings."""
 
 
 class Point(msgspec.Struct, frozen=True, array_like=True):
@@ -51,7 +55,8 @@ def _rolled(
 ) -> dict[int, History]:
     """Charts of those series whose roll-ups are fine enough and hold more than the chart can show."""
     asked: dict[str, Value] = {"orgs": orgs, "series": ids}
-    pending = source.query_arrow(queries.PENDING, asked, orgs=orgs)
+    threads = 1 if len(ids) <= FEW else 2
+    pending = source.query_arrow(queries.PENDING, asked, orgs=orgs, threads=threads)
     since = dict(zip(_column(pending, "series"), _column(pending, "since"), strict=True))
     fine: set[int] = set()
     if width < 60_000_000:
@@ -68,16 +73,39 @@ def _rolled(
     found: dict[int, History] = {}
     for (step, until), some in jobs.items():
         span: dict[str, Value] = {"orgs": orgs, "series": some, "start": low, "end": until, "width": width}
-        rolled = dict(by_series(source.query_arrow(queries.ROLLED, {**span, "step": step}, orgs=orgs)))
+        rolled = dict(by_series(source.query_arrow(queries.ROLLED, {**span, "step": step}, orgs=orgs, threads=threads)))
         if many := [one for one, part in rolled.items() if sum(_column(part, "n")) > points]:
             newer: dict[int, pa.Table] = {}
             if until < high:
                 tail = {**span, "series": many, "start": until, "end": high}
-                newer = dict(by_series(source.query_arrow(queries.DOWN, tail, orgs=orgs)))
+                newer = dict(by_series(source.query_arrow(queries.DOWN, tail, orgs=orgs, threads=threads)))
             for one in many:
-                parts = [part.select(["t", "x", "q"]) for part in (rolled[one], newer.get(one)) if part is not None]
+                parts = [_extremes(rolled[one])]
+                if one in newer:
+                    parts.append(newer[one].select(["t", "x", "q"]))
                 found[one] = _history(one, pa.concat_tables(parts, promote_options="permissive"), width)
     return found
+
+
+def _extremes(buckets: pa.Table) -> pa.Table:
+    """Least and greatest of each bucket of :data:`queries.ROLLED` as points in time order."""
+    column = {name: buckets.column(name).to_numpy() for name in buckets.column_names if not name.endswith("_at")}
+    empty = column["finite"] == 0
+    two = ~empty & (column["least_x"] != column["greatest_x"])
+    row = np.repeat(np.arange(len(two)), 1 + two)
+    second = np.zeros(len(row), np.bool_)
+    second[1:] = row[1:] == row[:-1]
+    late = column["least_t"] > column["greatest_t"]  # the least came after the greatest
+    greatest = two[row] & (second != late[row])
+    t, x, q = (np.where(greatest, column[f"greatest_{k}"][row], column[f"least_{k}"][row]) for k in "txq")
+    bare = empty[row]
+    return pa.table(
+        {
+            "t": np.where(bare, column["first"][row], t),
+            "x": np.where(bare, np.nan, x),
+            "q": np.where(bare, column["worst_of"][row], q),
+        }
+    )
 
 
 def root_mean_square(values: NDArray[np.float64]) -> float | None:

@@ -40,20 +40,13 @@ _ROLLED: Final = (
     " AND series IN {series:Array(UInt32)} AND step = {step:UInt32} AND n > 0"
     " AND start >= fromUnixTimestamp64Micro({start:Int64}) AND start < fromUnixTimestamp64Micro({end:Int64})"
 )
-_ROLLED_BUCKETS: Final = (
-    "SELECT series, bucket, sum(rows_n) AS n, sum(good) AS finite, max(worst) AS worst_of, min(middle) AS first,"
-    " argMinIf((middle, worst), least, good > 0) AS least_at, minIf(least, good > 0) AS least_of,"
-    " argMaxIf((middle, worst), greatest, good > 0) AS greatest_at, maxIf(greatest, good > 0) AS greatest_of"
-    f" FROM ({_ROLLED}) GROUP BY series, bucket"
-)
 ROLLED: Final = (
-    "SELECT series, point.1 AS t, point.2 AS x, point.3 AS q, n FROM ("
-    "SELECT series, n, arrayJoin(multiIf("
-    "finite = 0, [(first, nan, worst_of)],"
-    " least_of = greatest_of, [(least_at.1, least_of, least_at.2)],"
-    " least_at.1 > greatest_at.1, [(greatest_at.1, greatest_of, greatest_at.2), (least_at.1, least_of, least_at.2)],"
-    " [(least_at.1, least_of, least_at.2), (greatest_at.1, greatest_of, greatest_at.2)])) AS point"
-    f" FROM ({_ROLLED_BUCKETS})) ORDER BY series, t"
+    "SELECT series, sum(rows_n) AS n, sum(good) AS finite, max(worst) AS worst_of, min(middle) AS first,"
+    " argMinIf((middle, worst), least, good > 0) AS least_at, least_at.1 AS least_t, least_at.2 AS least_q,"
+    " minIf(least, good > 0) AS least_x,"
+    " argMaxIf((middle, worst), greatest, good > 0) AS greatest_at, greatest_at.1 AS greatest_t,"
+    " greatest_at.2 AS greatest_q, maxIf(greatest, good > 0) AS greatest_x"
+    f" FROM ({_ROLLED}) GROUP BY series, bucket ORDER BY series, bucket"
 )
 # Since when roll-ups lack something of each series, and which of them have roll-ups of a second.
 PENDING: Final = (
@@ -86,10 +79,12 @@ STATES: Final = (
     "SELECT series, toUnixTimestamp64Micro(ts) AS t, text AS x, quality AS q"
     f" FROM texts FINAL WHERE {_RANGE} ORDER BY series, t LIMIT {{points:UInt32}} BY series"
 )
-LATEST: Final = (
+_LATEST: Final = (
     "SELECT series, toUnixTimestamp64Micro(ts) AS t, value, text, quality, length FROM latest FINAL"
-    " WHERE org IN {orgs:Array(UInt32)} AND series IN {series:Array(UInt32)}"
+    " WHERE org IN {orgs:Array(UInt32)} AND series"
 )
+LATEST: Final = _LATEST + " IN {series:Array(UInt32)}"
+LATEST_BETWEEN: Final = _LATEST + " BETWEEN {first:UInt32} AND {last:UInt32}"
 DURATIONS: Final = (
     "SELECT series, state, sum(seconds) AS seconds FROM ("
     "SELECT series, arrayJoin(states) AS pair, pair.1 AS state, pair.2 AS seconds FROM durations FINAL"
