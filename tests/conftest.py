@@ -85,17 +85,21 @@ def _turn(item: pytest.Item) -> float:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """Whole nodes run on the first worker, small tests on the others from the far end, until they meet.
+    """Whole nodes run on the first worker, small tests on the others; who has no more of his own helps.
 
     Two whole nodes on two cores would wait for each other: a second one gains nothing, and what waits is late.
     """
     from xdist.scheduler import LoadFileScheduling
     from xdist.workermanage import WorkerController
 
-    class FromBothEnds(LoadFileScheduling):
+    def whole(scope: str) -> bool:
+        text = (config.rootpath / scope).read_text(encoding="utf-8")
+        return "mark.node" in text or "mark.journey" in text
+
+    class NodesApart(LoadFileScheduling):
         def _assign_work_unit(self, node: WorkerController) -> None:
-            if node is not self.nodes[0]:
-                self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+            if node is not self.nodes[0] and (small := next((one for one in self.workqueue if not whole(one)), None)):
+                self.workqueue.move_to_end(small, last=False)
             super()._assign_work_unit(node)
 
-    return FromBothEnds(config, log)
+    return NodesApart(config, log)
