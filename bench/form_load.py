@@ -24,6 +24,10 @@ _VERSION = re.compile(rb'name="version" id="version"[^>]* value="(\d+)"')
 _WINDOW = re.compile(rb'name="window" value="([^"]+)"')
 COUNT_EVERY_S = 120.0
 """As the top bar of every page does."""
+TYPING_S = 2.0
+"""So long nothing is typed before the form keeps itself."""
+_LONGEST = 10
+"""Times the mean."""
 _AGAIN_S = 0.3
 _TIMEOUT_S = 60.0
 ATTEMPTS = 200
@@ -116,7 +120,7 @@ async def _fill(port: int, person: Person, saves: int, think_s: float, ramp_s: f
     form = await _open(connection, person)
     counted = await _count(connection, person)
     for number in range(saves + 1):
-        await asyncio.sleep(think_s * (0.5 + chance.random()))
+        await asyncio.sleep(_pause(chance, think_s))
         if time.perf_counter() - counted > COUNT_EVERY_S:
             counted = await _count(connection, person)
         text = f"{person.application}-{number}-{chance.randrange(10**9)}"
@@ -132,6 +136,11 @@ async def _fill(port: int, person: Person, saves: int, think_s: float, ramp_s: f
         await _see(connection, person)
         await _count(connection, person)
     connection.close()
+
+
+def _pause(chance: random.Random, mean: float) -> float:
+    """Seconds until somebody has read, looked up and typed: never under :data:`TYPING_S`, now and then very long."""
+    return TYPING_S + min(chance.expovariate(1 / (mean - TYPING_S)), _LONGEST * mean)
 
 
 _Form = tuple[str, str, str]

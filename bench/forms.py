@@ -2,10 +2,12 @@
 
 Everybody opens the form within :data:`RAMP_S`, keeps six drafts as the page does by itself, hands in, and is led to the
 page with the receipt. The form keeps itself when a field is left and when typing pauses for two seconds: ten fields
-and five ticks of which some are looked up in papers, in five minutes, are a saving every 10 to 30 s of each person, so
-:data:`THINK_S` is 20 s, evenly between 10 and 30. With the openings in the first seconds and the counts in the top bar
-that is 50 savings and 60 to 100 requests a second. Nobody waits in a queue of the load: a person begins to think when
-the answer has come, and a slow server is asked less; ``forms_requests_per_s`` says how often it was.
+and five ticks of which some are looked up in papers, in five minutes, are a saving every 20 s of each person:
+:data:`THINK_S`, two seconds without typing and a negative exponential pause, at most ten times its mean, as
+TPC-C (5.2.5) has it, for some are through in a minute and some look for a paper. With the openings in the first seconds
+and the counts in the top bar that is 50 savings and 60 to 100 requests a second. Nobody waits in a queue of the load: a
+person begins to think when the answer has come, and a slow server is asked less; ``forms_requests_per_s`` says how
+often it was.
 
 ``forms_p95_ms`` is the 95th percentile over all pages, savings and handings-in, from the first attempt to the answer;
 ``forms_count_p95_ms`` that of the counts beside them. ``lost``: whatever the server acknowledged (a kept draft, a
@@ -39,7 +41,7 @@ PEOPLE = 1000
 SAVES = 6
 WORKERS = 2
 THINK_S = 20.0
-"""Between two savings of one person: reading, looking something up, typing; half to one and a half of it."""
+"""Between two savings of one person, on average: reading, looking something up, typing."""
 RAMP_S = 30.0
 QUICK = (50, 3.0, 3.0)
 _WARM_S = 5.0

@@ -174,7 +174,7 @@ def _fill(home: Path, readings: int) -> dict[str, float]:
         f" FROM numbers({SERIES})"
     )
     began = time.perf_counter()
-    Roller(engine, dirt).roll(now)
+    Roller(engine, dirt, at_once=2).roll(now)
     rolling = time.perf_counter() - began
     sizes = engine.scalar(
         "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase()"

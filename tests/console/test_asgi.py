@@ -159,7 +159,7 @@ async def _come(app: Any, name: str, cookie: str = "", *, whole: bool = True) ->
 
 async def test_requests_take_turns_and_nobody_takes_all_of_them() -> None:
     pages = _Pages()
-    app = asgi.in_turn(2, 1, pages)
+    app = asgi.in_turn(2, 2, 1, pages)
     tasks = [await _come(app, "slow", whole=False)]  # sends its body for ever
     tasks += [await _come(app, name, "li") for name in ("a1", "a2", "a3")]
     assert pages.working == ["a1"]
@@ -183,9 +183,27 @@ async def test_requests_take_turns_and_nobody_takes_all_of_them() -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def test_a_page_that_waits_for_the_store_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "_BRISK_S", 0.05)
+    pages = _Pages()
+    app = asgi.in_turn(2, 1, 2, pages)
+    tasks = [await _come(app, name, name) for name in ("long", "next", "third")]
+    assert pages.working == ["long"]
+    await asyncio.sleep(0.1)
+    assert pages.working == ["long", "next"]
+    await asyncio.sleep(0.1)
+    assert pages.working == ["long", "next"]  # two at most, however long they take
+    pages.answers["long"].set()
+    await asyncio.sleep(0.01)
+    assert pages.working == ["next", "third"]
+    for name in ("next", "third"):
+        pages.answers[name].set()
+    await asyncio.gather(*tasks)
+
+
 async def test_who_waited_for_a_turn_connects_anew_where_another_process_may_be_free() -> None:
     pages, clients = _Pages(), [Client(), Client()]
-    app = asgi.in_turn(1, 1, pages)
+    app = asgi.in_turn(1, 1, 1, pages)
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}

@@ -21,6 +21,7 @@ _USUAL = 12 * 2**20
 """Octets of a body: a scanned licence of 10 MB in a form."""
 _LARGE = (("/identity/imports/", 257 * 2**20),)
 """Addresses that take more: files of identifiers."""
+_BRISK_S = 0.25
 _FOR_THIS_MACHINE = ("/readyz", "/metrics")
 
 
@@ -90,18 +91,20 @@ def ending_streams(stopping: asyncio.Event, other: App) -> App:
     return answer
 
 
-def in_turn(most: int, each: int, other: App) -> App:
+def in_turn(most: int, brisk: int, each: int, other: App) -> App:
     """At most ``most`` requests worked on at once, the others in their order: a page that has its turn is soon done.
 
     Without it a thousand people who come at once would each get a thread and a connection to the database, and all
-    would wait for all. A turn begins when the whole request is there, so that a slow sender takes nobody's, and ends
-    when the answer begins: streams keep nobody waiting. Of one caller at most ``each`` requests have a turn: whoever
-    asks the store long questions in ten windows waits for himself.
+    would wait for all. Of the ``most`` at most ``brisk`` are younger than :data:`_BRISK_S`: as one interpreter reckons
+    for one at a time, more of them only hand it to and fro; older ones wait for the store, and give way. A turn begins
+    when the whole request is there, so that a slow sender takes nobody's, and ends when the answer begins: streams
+    keep nobody waiting. Of one caller at most ``each`` requests have a turn: whoever asks the store long questions in
+    ten windows waits for himself.
 
     Who had to wait is asked to connect anew: of several processes behind one port the one that is free takes him. Else
     all who came over from a process that died would stay where they went, and the new one would stand idle.
     """
-    turns = asyncio.Semaphore(most)
+    turns, reckoning = asyncio.Semaphore(most), asyncio.Semaphore(brisk)
     own: WeakValueDictionary[bytes, asyncio.Semaphore] = WeakValueDictionary()
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,6 +116,10 @@ def in_turn(most: int, each: int, other: App) -> App:
         held: list[asyncio.Semaphore] = []
         began = waited = False
 
+        def give_way() -> None:
+            if held and held[-1] is reckoning:
+                held.pop().release()
+
         def over() -> None:
             while held:
                 held.pop().release()
@@ -121,11 +128,12 @@ def in_turn(most: int, each: int, other: App) -> App:
             nonlocal began, waited
             message = await receive()
             if not began and message["type"] == "http.request" and not message.get("more_body"):
-                began, waited = True, turns.locked()
-                for one in (first, turns):
+                began, waited = True, turns.locked() or reckoning.locked()
+                for one in (first, turns, reckoning):
                     if one is not None:
                         await one.acquire()
                         held.append(one)
+                asyncio.get_running_loop().call_later(_BRISK_S, give_way)
             return message
 
         async def note(message: MutableMapping[str, Any]) -> None:

@@ -15,8 +15,10 @@ from gongfu.data.alarms import services as alarms
 from gongfu.governance.applications import due as support
 from gongfu.governance.assessments import services as assessments
 from gongfu.governance.indicators import due as figures
+from gongfu.governance.indicators import reporting
 from gongfu.governance.review import desk as reviews
 from gongfu.identity.business import services as business
+from gongfu.kernel import queries
 from gongfu.kernel.accounts import services as accounts
 from gongfu.kernel.accounts.models import User
 from gongfu.kernel.accounts.permissions import can_edit, is_platform_admin
@@ -35,22 +37,37 @@ class Need:
 
 def needs(user: User) -> list[Need]:
     """Whatever waits for ``user``; people who may only read are never asked."""
-    found = [*_waiting_alarms(user), *_due_figures(user), *_due_applications(user), *_reviews(user)]
-    found += _assessments(user)
+    kinds = {
+        _waiting_alarms: alarms.unacknowledged(user),
+        _due_figures: reporting.assignments(user),
+        _waiting_figures: figures.reported(user),
+        _due_applications: support.late_or_today(user),
+        _asked_opinions: support.unanswered(user),
+        _returned_applications: support.to_complete(user),
+        _asked_reviews: reviews.sitting(user),
+        _stuck_reviews: reviews.undecided(user),
+        _assessments: assessments.unsettled(user),
+        _due_assessments: assessments.earlier(user),
+    }
     if can_edit(user, None):
-        found += [*_refused_devices(user), *_waiting_applications(user), *_waiting_rules(user)]
-    return found
+        kinds |= {
+            _refused_devices: devices.refused(user),
+            _waiting_prefixes: business.waiting(user),
+            _waiting_rules: edges.proposed_rules(user),
+        }
+    some = queries.which(kinds)
+    return [need for tell in kinds if tell in some for need in tell(user)]
 
 
 def _waiting_alarms(user: User) -> Iterator[Need]:
-    waiting = alarms.unacknowledged(user)
+    waiting = alarms.unacknowledged(user).count()
     if waiting:
         sentence = ngettext("%(n)d alarm waits to be acknowledged.", "%(n)d alarms wait to be acknowledged.", waiting)
         yield Need(waiting, sentence % {"n": waiting}, f"{reverse('data-alarms')}?which=unacknowledged")
 
 
 def _refused_devices(user: User) -> Iterator[Need]:
-    refused = devices.refused(user)
+    refused = devices.refused(user).count()
     if refused:
         sentence = ngettext(
             "%(n)d device has a configuration that cannot work.",
@@ -60,8 +77,8 @@ def _refused_devices(user: User) -> Iterator[Need]:
         yield Need(refused, sentence % {"n": refused}, f"{reverse('platform-devices')}?connection=refused")
 
 
-def _waiting_applications(user: User) -> Iterator[Need]:
-    waiting, state = business.waiting(user), "submitted" if is_platform_admin.test(user, None) else "returned"
+def _waiting_prefixes(user: User) -> Iterator[Need]:
+    waiting, state = business.waiting(user).count(), "submitted" if is_platform_admin.test(user, None) else "returned"
     if waiting:
         sentence = ngettext(
             "%(n)d application for a prefix waits for you.", "%(n)d applications for prefixes wait for you.", waiting
@@ -99,6 +116,9 @@ def _due_figures(user: User) -> Iterator[Need]:
     if asked:
         sentence = ngettext("%(n)d figure is due to be reported.", "%(n)d figures are due to be reported.", asked)
         yield Need(asked, sentence % {"n": asked}, reverse("governance-reporting"))
+
+
+def _waiting_figures(user: User) -> Iterator[Need]:
     waiting = len(figures.waiting_for(user))
     if waiting:
         sentence = ngettext("%(n)d figure waits for your signature.", "%(n)d figures wait for your signature.", waiting)
@@ -106,15 +126,17 @@ def _due_figures(user: User) -> Iterator[Need]:
 
 
 def _due_applications(user: User) -> Iterator[Need]:
-    desk = reverse("governance-desk")
-    due = support.late_or_today(user)
+    due = support.late_or_today(user).count()
     if due:
         sentence = ngettext(
             "%(n)d application for support is due today or late.",
             "%(n)d applications for support are due today or late.",
             due,
         )
-        yield Need(due, sentence % {"n": due}, desk)
+        yield Need(due, sentence % {"n": due}, reverse("governance-desk"))
+
+
+def _asked_opinions(user: User) -> Iterator[Need]:
     asked = len(support.questions(user))
     if asked:
         sentence = ngettext(
@@ -122,8 +144,11 @@ def _due_applications(user: User) -> Iterator[Need]:
             "%(n)d applications wait for your department's opinion.",
             asked,
         )
-        yield Need(asked, sentence % {"n": asked}, desk)
-    returned = len(support.to_complete(user))
+        yield Need(asked, sentence % {"n": asked}, reverse("governance-desk"))
+
+
+def _returned_applications(user: User) -> Iterator[Need]:
+    returned = support.to_complete(user).count()
     if returned:
         sentence = ngettext(
             "%(n)d application for support has to be completed.",
@@ -133,13 +158,16 @@ def _due_applications(user: User) -> Iterator[Need]:
         yield Need(returned, sentence % {"n": returned}, reverse("governance-portal"))
 
 
-def _reviews(user: User) -> Iterator[Need]:
+def _asked_reviews(user: User) -> Iterator[Need]:
     asked = len(reviews.to_judge(user))
     if asked:
         sentence = ngettext(
             "%(n)d application waits for your review.", "%(n)d applications wait for your review.", asked
         )
         yield Need(asked, sentence % {"n": asked}, reverse("governance-reviews"))
+
+
+def _stuck_reviews(user: User) -> Iterator[Need]:
     stuck = len(reviews.waiting(user))
     if stuck:
         sentence = ngettext(
@@ -163,9 +191,12 @@ def _assessments(user: User) -> Iterator[Need]:
             "%(n)d self-assessment is not finished.", "%(n)d self-assessments are not finished.", returned
         )
         yield Need(returned, sentence % {"n": returned}, where)
+
+
+def _due_assessments(user: User) -> Iterator[Need]:
     due = len(assessments.due_for(user))
     if due:
         sentence = ngettext(
             "%(n)d self-assessment of this year is due.", "%(n)d self-assessments of this year are due.", due
         )
-        yield Need(due, sentence % {"n": due}, where)
+        yield Need(due, sentence % {"n": due}, reverse("governance-assessments"))

@@ -10,7 +10,7 @@ import socket
 
 import uvicorn
 
-from gongfu.console import workers
+from gongfu.console import heads, workers
 from gongfu.kernel import ops, process
 from gongfu.kernel.settings import Settings
 
@@ -19,6 +19,8 @@ DRAIN_S = 3
 _CHECK_EVERY_S = 5.0
 AT_ONCE = 12
 """Requests of one process that are worked on together: each has a thread and a connection to the database."""
+BRISK = 3
+"""Those of them that have not been worked on for a quarter of a second."""
 AT_ONCE_EACH = 4
 """Those of one session, or of one program."""
 
@@ -52,6 +54,7 @@ def work(settings: Settings, sockets: list[socket.socket], number: int) -> None:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                http=heads.bounded(),
                 proxy_headers=True,
                 forwarded_allow_ips="127.0.0.1",
                 timeout_graceful_shutdown=DRAIN_S,
@@ -90,7 +93,7 @@ def _application(settings: Settings, health: ops.Health, stopping: asyncio.Event
 
     static_files.collect()
     health.set("static files", True)
-    inner = asgi.bounded(asgi.in_turn(AT_ONCE, AT_ONCE_EACH, Handler(threads(AT_ONCE))))
+    inner = asgi.bounded(asgi.in_turn(AT_ONCE, BRISK, AT_ONCE_EACH, Handler(threads(AT_ONCE))))
     inner = asgi.ending_streams(stopping, asgi.compressed(inner))
     inner = asgi.with_static(static_files.collected(), inner)
     inner = asgi.below("/clickhouse", interface.app(settings), inner)

@@ -27,7 +27,7 @@ class Hours:
         self.asked: list[Collection[int]] = []
 
     def query_arrow(
-        self, sql: str, asked: Mapping[str, Any], *, orgs: Collection[int], limit_seconds: float
+        self, sql: str, asked: Mapping[str, Any], *, orgs: Collection[int], limit_seconds: float, threads: int = 2
     ) -> pa.Table:
         self.asked.append(orgs)
         if sql == asking.CHANGES:

@@ -133,6 +133,10 @@ def test_slices_cover_the_time_once_and_without_gap(
             int.from_bytes(bytes.fromhex(one.minutes[4 * n : 4 * n + 4]), "little")
             for n in range(len(one.minutes) // 4)
         ]
+        for place, hour in enumerate(sorted((*one.tens, *one.cut))):
+            block = cut[60 * place : 60 * place + 60]
+            assert hours[hour] == 0x8000 + place
+            assert (hour in one.tens) == all(block[n] == block[n - 1] for n in range(60) if n % 10)
         covered += 60 * sum(1 < number < 0x8000 for number in hours) + sum(number > 1 for number in cut)
     assert covered == minutes
 

@@ -19,6 +19,7 @@ from gongfu.data.telemetry.batch import Message
 from gongfu.data.telemetry.dirt import Dirt
 from gongfu.data.telemetry.roller import Roller
 from gongfu.data.telemetry.rollup_sql import KEY
+from gongfu.data.telemetry.schema import STEPS
 from gongfu.data.telemetry.store.embedded import EmbeddedEngine
 from gongfu.data.telemetry.store.engine import StoreFailure
 from gongfu.kernel.readings import Readings, TextReading, encode
@@ -162,18 +163,43 @@ def random_arrivals(seed: int) -> tuple[list[Arrival], list[int]]:
 def test_rollups_equal_what_is_reckoned_by_hand_whatever_the_order(engine: EmbeddedEngine, seed: int) -> None:
     org = next(_organisations)
     dirt = Dirt(engine)
-    roller = Roller(engine, dirt, most_rows=150)
+    roller = Roller(engine, dirt, most_rows=150, at_once=2)
     arrivals, stops = random_arrivals(seed)
     until = DAY + 10 * 86_400
     for first, last in itertools.pairwise([0, *stops, len(arrivals)]):
         store(engine, dirt, org, arrivals[first:last])
         roller.roll(until)
-    for step in (60, 3600, 86_400):
+    for step in (60, 600, 3600, 86_400):
         truths = brute(arrivals, 300 * US, step, until)
         found = rolled(engine, org, step)
         assert found.keys() == {key for key, truth in truths.items() if truth.n or truth.held}
         for key, values in found.items():
             compare(values, truths[key])
+
+
+def test_a_store_without_roll_ups_of_ten_minutes_gets_them_from_its_minutes(engine: EmbeddedEngine) -> None:
+    org = next(_organisations)
+    dirt = Dirt(engine)
+    arrivals, _stops = random_arrivals(7)
+    engine.execute(f"INSERT INTO series (org, series, kind, at) VALUES ({org}, 1, 'state', now64())")
+    store(engine, dirt, org, arrivals)
+    Roller(engine, dirt).roll(DAY + 10 * 86_400)
+    states = (
+        f"SELECT series, start, mapSort(states) FROM durations FINAL WHERE org = {org} AND step = 600 ORDER BY 1, 2"
+    )
+    before = rolled(engine, org, 600), engine.query(states, "TSV")
+    assert before[0]
+    assert before[1]
+    for table in ("rollups", "durations"):
+        engine.execute(f"ALTER TABLE {table} DELETE WHERE org = {org} AND step = 600 SETTINGS mutations_sync = 2")
+    assert rolled(engine, org, 600) == {}
+    for _ in range(2):  # a recorder that was killed in the midst begins again
+        for statement in STEPS[5]:
+            engine.execute(statement)
+        found = rolled(engine, org, 600)
+        assert found.keys() == before[0].keys()
+        assert all(found[key] == pytest.approx(before[0][key], nan_ok=True) for key in found)
+        assert engine.query(states, "TSV") == before[1]
 
 
 def test_a_bucket_is_computed_when_it_is_over_and_again_when_something_comes_late(engine: EmbeddedEngine) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from gongfu.data.alarms import binding, rules, telling
@@ -213,12 +214,11 @@ def sweep(now: dt.datetime | None = None) -> None:
     )
 
 
-def unacknowledged(user: User) -> int:
-    """How many alarms wait for ``user`` to take notice."""
+def unacknowledged(user: User) -> QuerySet[Alarm]:
+    """Alarms that wait for ``user`` to take notice."""
     if not can_operate.test(user, None):
-        return 0
-    waiting = (Alarm.State.UNACKED, Alarm.State.RETURNED)
-    return Alarm.objects.visible_to(user).filter(state__in=waiting).count()
+        return Alarm.objects.none()
+    return Alarm.objects.visible_to(user).filter(state__in=(Alarm.State.UNACKED, Alarm.State.RETURNED))
 
 
 def publish_all() -> None:

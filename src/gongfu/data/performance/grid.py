@@ -1,7 +1,8 @@
 """Slices of time as the store reads them: a number for every hour, and for every minute of hours that are cut. Pure.
 
-Roll-ups exist by hour and by minute. An hour that lies in one slice is read as an hour; one that a break or the end
-of a shift cuts is read minute by minute. So a month of a machine is some hundred rows, and sums are exact.
+Roll-ups exist by hour, by ten minutes and by minute. An hour that lies in one slice is read as an hour; one that a
+break or the end of a shift cuts at ten past, half past and the like in pieces of ten minutes, any other minute by
+minute. So a month of a machine is some thousand rows, and sums are exact.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 from gongfu.data.performance.calendars import DAY, Slice
 
 HOUR: Final = 3600
+TEN: Final = 600
 MINUTE: Final = 60
 BEFORE: Final = DAY
 """Counters are read from so long before, so that what was counted over the first boundary is known."""
@@ -37,13 +39,15 @@ class Grid(msgspec.Struct, frozen=True):
     minutes: str
     keys: tuple[Slice, ...]
     """Slice of each number from :data:`FIRST` on; of several that share a number, the first."""
+    tens: tuple[int, ...]
+    """Hours after :attr:`low` that are read in pieces of ten minutes."""
     cut: tuple[int, ...]
-    """Hours after :attr:`low` that are read minute by minute."""
+    """Those that are read minute by minute."""
 
     @property
     def steps(self) -> list[int]:
         """Levels of roll-ups that are read."""
-        return [HOUR, MINUTE] if self.minutes else [HOUR]
+        return [HOUR, *([TEN] if self.tens else []), *([MINUTE] if self.cut else [])]
 
 
 def grids(slices: Sequence[Slice]) -> Iterator[Grid]:
@@ -85,10 +89,18 @@ def _grid(slices: Sequence[Slice]) -> Grid:
             for minute in range((first - begin) // MINUTE, (last - begin) // MINUTE):
                 block[minute] = number
     minutes: list[int] = []
+    tens: list[int] = []
+    cut: list[int] = []
     for index, (hour, block) in enumerate(sorted(blocks.items())):
         hours[hour] = _CUT + index
         minutes += block
-    return Grid(low, high, _hex(hours), _hex(minutes), tuple(keys), tuple(sorted(blocks)))
+        (tens if _in_tens(block) else cut).append(hour)
+    return Grid(low, high, _hex(hours), _hex(minutes), tuple(keys), tuple(tens), tuple(cut))
+
+
+def _in_tens(block: Sequence[int]) -> bool:
+    """Whether the numbers of an hour's minutes change only every ten minutes."""
+    return all(len(set(block[begin : begin + 10])) == 1 for begin in range(0, 60, 10))
 
 
 def _hex(numbers: Sequence[int]) -> str:

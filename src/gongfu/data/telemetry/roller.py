@@ -7,8 +7,10 @@ Every pass takes the same care of a correction of last year as of the last minut
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Final
 
@@ -17,11 +19,13 @@ from prometheus_client import Counter
 
 from gongfu.data.telemetry import rollup_sql as sql
 from gongfu.data.telemetry.dirt import OUTSIDE, Dirt
-from gongfu.data.telemetry.rollup_sql import DAY, HOUR, MINUTE, SECOND, Window
+from gongfu.data.telemetry.rollup_sql import DAY, HOUR, MINUTE, SECOND, TEN, Window
 from gongfu.data.telemetry.store.engine import Engine, StoreFailure
 
 MOST_ROWS: Final = 600_000
 """Readings one statement may take into memory; where each has a bucket of its own, about half a kilobyte each."""
+AT_ONCE: Final = min(2, max(1, (os.cpu_count() or 1) // 2))
+"""Windows computed at the same time: half of the processors, and no more than the engine has memory for."""
 _TOO_MUCH_MEMORY: Final = 241  # ClickHouse: MEMORY_LIMIT_EXCEEDED
 FAILED: Final = Counter("gongfu_recorder_rollup_failures_total", "Windows whose roll-ups could not be computed")
 
@@ -32,12 +36,19 @@ class Roller:
     """Passes over the dirty ranges of one store. One at a time; blocks."""
 
     def __init__(
-        self, engine: Engine, dirt: Dirt, clock: Callable[[], float] = time.time, *, most_rows: int = MOST_ROWS
+        self,
+        engine: Engine,
+        dirt: Dirt,
+        clock: Callable[[], float] = time.time,
+        *,
+        most_rows: int = MOST_ROWS,
+        at_once: int = AT_ONCE,
     ) -> None:
         self._engine = engine
         self._dirt = dirt
         self._clock = clock
         self._most = most_rows
+        self._at_once = at_once
 
     def roll(self, until: int | None = None) -> int:
         """One pass over everything told before it; ``until`` (seconds) ends the last bucket. How many windows."""
@@ -51,11 +62,7 @@ class Roller:
         if not found or self._engine.background(f"SELECT count() FROM dirty WHERE {taken} AND lo < {end}") == "0":
             return 0  # what there is belongs to minutes that are not over
         self._gather(taken, end)
-        done = 0
-        for short in (True, False):
-            for window in self._windows(short=short):
-                done += 1
-                self._compute(window)
+        done = self._compute_all(window for short in (True, False) for window in self._windows(short=short))
         self._carry(taken, end)
         for generation in found.split(","):
             self._engine.background(f"ALTER TABLE dirty DROP PARTITION {int(generation)}")
@@ -163,6 +170,21 @@ class Roller:
             return [replace(window, last=int(median)), replace(window, first=int(median) + 1)]
         return _cut(window) if window.end - window.start > MINUTE else []
 
+    def _compute_all(self, windows: Iterator[Window]) -> int:
+        """How many there were. Those of the same series one after the other: days are made of all their minutes."""
+        done, running = 0, dict[Future[None], Window]()
+        with ThreadPoolExecutor(self._at_once, "rollups") as pool:
+            for window in windows:
+                while len(running) >= self._at_once or any(window.shares(other) for other in running.values()):
+                    for ended in wait(running, return_when=FIRST_COMPLETED).done:
+                        del running[ended]
+                        ended.result()
+                running[pool.submit(self._compute, window)] = window
+                done += 1
+            for last in running:
+                last.result()
+        return done
+
     def _compute(self, window: Window) -> None:
         try:
             for statement in self._statements(window):
@@ -190,11 +212,11 @@ class Roller:
             yield sql.numbers(SECOND, window, again=self._any(sql.standing(SECOND, window)))
         if found & 1:
             yield sql.numbers(MINUTE, window, again=self._any(sql.standing(MINUTE, window)))
-            yield from (sql.coarser(step, window) for step in (HOUR, DAY))
+            yield from (sql.coarser(step, window) for step in (TEN, HOUR, DAY))
         for flag, text in ((2, True), (4, False)):
             if found & flag:
                 yield sql.states(window, text=text, again=self._any(sql.standing_states(window, text=text)))
-                yield from (sql.coarser_states(step, window, text=text) for step in (HOUR, DAY))
+                yield from (sql.coarser_states(step, window, text=text) for step in (TEN, HOUR, DAY))
 
     def _any(self, counting: str) -> bool:
         return self._engine.background(counting) != "0"

@@ -14,13 +14,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from gongfu.data.telemetry.schema import DURATIONS, ROLLUPS
+from gongfu.data.telemetry.schema import DURATIONS, MERGED, ROLLUPS
 
 SECOND: Final = 1
 MINUTE: Final = 60
+TEN: Final = 600
+"""Ten minutes: a chart of a week or a month, and shifts and breaks that begin at ten past, half past or ten to."""
 HOUR: Final = 3600
 DAY: Final = 86_400
-STEPS: Final = (SECOND, MINUTE, HOUR, DAY)
+STEPS: Final = (SECOND, MINUTE, TEN, HOUR, DAY)
 """Seconds of a bucket, at each level of the table ``rollups``."""
 HOLD: Final = 300
 """Seconds a value counts as held when the series says nothing: five times the usual longest silence."""
@@ -48,6 +50,10 @@ class Window:
     first: int = 0
     last: int = (1 << 64) - 1
     """Only series whose :data:`KEY` lies between, both included."""
+
+    def shares(self, other: Window) -> bool:
+        """Whether some series may be in both."""
+        return self.first <= other.last and other.first <= self.last
 
 
 def _ranges(window: Window, chosen: str) -> str:
@@ -151,16 +157,11 @@ def numbers(step: int, window: Window, *, again: bool) -> str:
 
 
 def coarser(step: int, window: Window) -> str:
-    """Roll-ups of ``step`` 3600 or 86400 from those one level below."""
+    """Roll-ups of ``step`` 600, 3600 or 86400 from those one level below."""
     below = STEPS[STEPS.index(step) - 1]
-    known = "good > 0"
     return (
-        f"INSERT INTO rollups ({_names(ROLLUPS.columns)}) SELECT org, series, {step}, at, sum(n), sum(good),"
-        f" if(sum(good) > 0, minIf(least, {known}), nan), if(sum(good) > 0, maxIf(greatest, {known}), nan), sum(total),"
-        f" minIf(first_at, {known}), if(sum(good) > 0, argMinIf(first, first_at, {known}), nan),"
-        f" maxIf(last_at, {known}), if(sum(good) > 0, argMaxIf(last, last_at, {known}), nan),"
-        f" sum(area), sum(held), max(worst) FROM ({_below(ROLLUPS.name, step, below, window, 'text = 0')})"
-        " GROUP BY org, series, at"
+        f"INSERT INTO rollups ({_names(ROLLUPS.columns)}) SELECT org, series, {step}, at, {MERGED}"
+        f" FROM ({_below(ROLLUPS.name, step, below, window, 'text = 0')}) GROUP BY org, series, at"
     )
 
 
@@ -206,7 +207,7 @@ def states(window: Window, *, text: bool, again: bool) -> str:
 
 
 def coarser_states(step: int, window: Window, *, text: bool) -> str:
-    """Durations of ``step`` 3600 or 86400 from those one level below."""
+    """Durations of ``step`` 600, 3600 or 86400 from those one level below."""
     below = STEPS[STEPS.index(step) - 1]
     chosen = _stated(text)
     pairs = "arrayReverseSort(p -> tupleElement(p, 1), arrayZip(mapValues(all_states), mapKeys(all_states)))"

@@ -21,7 +21,7 @@ LONGEST: Final = timedelta(days=3660)
 MAX_EVENTS: Final = 1000
 _GAP_SPACINGS: Final = 5
 _GAP_BUCKETS: Final = 2
-_STEPS: Final = (86_400, 3600, 60, 1)
+_STEPS: Final = (86_400, 3600, 600, 60, 1)
 _MINUTE: Final = 60_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _END: Final = datetime(2200, 1, 1, tzinfo=UTC)

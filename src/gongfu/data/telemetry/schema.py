@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DATABASE = "gongfu"
 """Database of the embedded store, and of a server whose address names none."""
 
-VERSION = 5
+VERSION = 6
 """Version of the tables below; raised together with a step in :data:`STEPS`."""
 
 
@@ -136,10 +136,12 @@ SERIES = Table(
     key=("org", "series"),
     version="at",
 )
-_STEP = Column("step", "UInt32")  # seconds: 1, 60, 3600, 86400
+_STEP = Column("step", "UInt32")  # seconds: 1, 60, 600, 3600, 86400
 _START = Column("start", "DateTime('UTC')", "DoubleDelta, ZSTD")
 # Of two rows with one key the one inserted later stays: what is computed later knows more, whatever a clock says.
 _BY_STEP = "(step, if(step < 3600, toYYYYMM(start), toYear(start)))"
+# A chart or a month of a machine takes some hundred rows of a series: what is read with them should be no thousands.
+_SMALLER = ("index_granularity = 2048", "min_compress_block_size = 16384")
 ROLLUPS = Table(
     "rollups",
     (
@@ -163,7 +165,15 @@ ROLLUPS = Table(
     key=("org", "series", "step", "start"),
     version="",
     partition=_BY_STEP,
+    settings=_SMALLER,
 )
+MERGED = (
+    "sum(n), sum(good), if(sum(good) > 0, minIf(least, good > 0), nan), if(sum(good) > 0, maxIf(greatest, good > 0),"
+    " nan), sum(total), minIf(first_at, good > 0), if(sum(good) > 0, argMinIf(first, first_at, good > 0), nan),"
+    " maxIf(last_at, good > 0), if(sum(good) > 0, argMaxIf(last, last_at, good > 0), nan), sum(area), sum(held),"
+    " max(worst)"
+)
+"""What several roll-ups are together, column by column from ``n`` on."""
 DURATIONS = Table(
     "durations",
     (
@@ -176,6 +186,7 @@ DURATIONS = Table(
     key=("org", "series", "step", "start"),
     version="",
     partition=_BY_STEP,
+    settings=_SMALLER,
 )
 POISON = Table(
     "poison",
@@ -268,6 +279,15 @@ OWN = (ROLLING, COLD)
 # Measured in adr/0034: decimal numbers in half the octets, bit by bit the same. Beta in ClickHouse 26.9.
 _NUMBERS_CLOSER = "ALTER TABLE readings MODIFY COLUMN `value` Float64 CODEC(ALP, ZSTD(3)) SETTINGS enable_alp_codec = 1"
 
+
+def _tens(table: str, merged: str) -> str:
+    return (
+        f"INSERT INTO {table} SELECT org, series, 600,"  # noqa: S608 - constants
+        f" toDateTime(intDiv(toUnixTimestamp(start), 600) * 600, 'UTC') AS at, {merged} FROM {table} FINAL"
+        " WHERE step = 60 GROUP BY org, series, at SETTINGS max_bytes_before_external_group_by = 250000000"
+    )
+
+
 STEPS: tuple[tuple[str, ...], ...] = (
     tuple(table.ddl() for table in (READINGS, TEXTS, LATEST, EVENTS)),
     (IDENTIFIERS.ddl(),),
@@ -286,6 +306,12 @@ STEPS: tuple[tuple[str, ...], ...] = (
         " toUnixTimestamp(max(ts)) + 1 FROM texts WHERE ts < '2106-01-01' GROUP BY org, series",
     ),
     tuple(table.ddl() for table in (COLD_TEXTS, COLD_ARRAYS)),
+    # Ten minutes from minutes, for the readings themselves may be gone. The same again does no harm.
+    (
+        *(f"ALTER TABLE {one.name} MODIFY SETTING min_compress_block_size = 16384" for one in (ROLLUPS, DURATIONS)),
+        _tens(ROLLUPS.name, MERGED),
+        _tens(DURATIONS.name, "sumMap(states)"),
+    ),
 )
 """Statements that lead from version n to n+1."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from gongfu.governance.applications import clock
@@ -66,22 +66,24 @@ def desk(user: User) -> Desk:
 
 def questions(user: User) -> list[Opinion]:
     """What departments of ``user`` were asked and have not answered, while it can be answered."""
-    own = [one for one in direct(user) if can_edit.test(user, one)]
-    found = Opinion.objects.filter(organisation__in=own, verdict="").select_related(
-        "application__notice__organisation", "organisation"
-    )
+    found = unanswered(user).select_related("application__notice__organisation", "organisation")
     return [one for one in found.order_by("deadline")[:200] if one.application.state == one.stage]
 
 
-def to_complete(user: User) -> list[Application]:
+def unanswered(user: User) -> QuerySet[Opinion]:
+    """All they have not answered, in time or not."""
+    own = [one for one in direct(user) if can_edit.test(user, one)]
+    return Opinion.objects.filter(organisation__in=own, verdict="")
+
+
+def to_complete(user: User) -> QuerySet[Application]:
     """Applications that were sent back to organisations of ``user``."""
-    found = Application.objects.filter(organisation__in=may_apply_for(user), state=State.RETURNED)
-    return list(found.select_related("notice").order_by("deadline"))
+    return Application.objects.filter(organisation__in=may_apply_for(user), state=State.RETURNED)
 
 
-def late_or_today(user: User) -> int:
-    """How many of its offices' applications have to be dealt with by today; those not completed in time among them."""
+def late_or_today(user: User) -> QuerySet[Application]:
+    """Its offices' applications that have to be dealt with by today; those not completed in time among them."""
     ours = Q(state__in=OPEN - set(_THEIRS), deadline__lte=clock.end_of(clock.today()))
     lapsed = Q(state__in=_THEIRS, deadline__lt=timezone.now())
     waiting = Application.objects.filter(ours | lapsed, notice__organisation__in=offices_of(user))
-    return waiting.filter(submitted_at__isnull=False).count()
+    return waiting.filter(submitted_at__isnull=False)

@@ -54,7 +54,6 @@ def form_page(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         try:
             application = _kept(request, user, pk)
-            faults = requirements.faults_of(application)
             if request.POST.get("do") == "submit":
                 application = services.hand_in(user, application, application.version)
                 messages.success(request, _("Handed in. Your receipt: %(number)s") % {"number": application.number})
@@ -66,6 +65,7 @@ def form_page(request: HttpRequest, pk: int) -> HttpResponse:
                 raise
             problem, status = error.text(get_language()), error.http_status
             application = services.form_for(user, pk)
+            faults = requirements.faults_of(application)
     context = _form(request, application, faults) | {"problem": problem}
     return render(request, "applications/form.html", context, status=status)
 

@@ -69,11 +69,7 @@ def _story(
         "papers": application.attachments.all(),
         "known": [(translate(label), value, translate(source)) for label, value, source in application.known],
         "answers": _answers(application),
-        "instalments": [
-            (one, (paying.hindrance(application, one) if official else None)) for one in application.instalments.all()
-        ],
-        "paid": requirements.paid(application),
-        "change": paying.waiting_change(application),
+        "change": paying.waiting_change(application) if application.submitted_at else None,
         "opinions": application.opinions.select_related("organisation") if official else [],
         "mine": _my_question(user, application),
         "colleagues": _colleagues(application) if official and application.is_open else [],
@@ -83,12 +79,17 @@ def _story(
         if official and application.state in (State.JOINT, State.CONSULT)
         else [],
         "objections": application.objections.all() if official else [],
-        "decided": application.steps.filter(name__in=("approve", "refuse", "uphold", "revoke")).exists(),
+        "decided": any(one.name in ("approve", "refuse", "uphold", "revoke") for one in every),
         "today": clock.today(),
         "may_decide": official and application.state == State.DELIBERATION,
         "signals": signalling.concerning(application) if official and application.submitted_at else [],
         **reviewing.context(user, application, official=official),
     }
+    if context["decided"]:
+        context["paid"] = requirements.paid(application)
+        context["instalments"] = [
+            (one, (paying.hindrance(application, one) if official else None)) for one in application.instalments.all()
+        ]
     try:
         context["result"] = sums.result(application, decided=application.approved)
     except GongfuError as error:
@@ -110,6 +111,8 @@ def _answers(application: Application) -> list[tuple[str, str]]:
 
 
 def _my_question(user: User, application: Application) -> Opinion | None:
+    if application.state not in (State.JOINT, State.CONSULT):
+        return None  # departments are asked in no other stage
     found = application.opinions.filter(stage=application.state, verdict="").select_related("organisation")
     return next((one for one in found if can_edit.test(user, one)), None)
 

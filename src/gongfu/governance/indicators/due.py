@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from gongfu.governance.indicators import reporting, rules, services
 from gongfu.governance.indicators.models import Assignment, Indicator, Reminder, Report
 from gongfu.governance.indicators.rules import Every
@@ -40,6 +42,8 @@ def due(assignments: Iterable[Assignment], day: dt.date | None = None) -> list[D
     """The latest period of each assignment that has no signed figure yet, most urgent first. Measured ones ask none."""
     day = day or services.today()
     asked = [one for one in assignments if one.indicator.source != Indicator.Source.MEASURED]
+    if not asked:
+        return []
     periods = {one.pk: rules.period_end(Every(one.every), day) for one in asked}
     told: dict[int, list[Report]] = {}
     states = (Report.State.REPORTED, Report.State.SIGNED)
@@ -64,8 +68,12 @@ def due_for(user: User) -> list[Due]:
 
 def waiting_for(user: User) -> list[Report]:
     """Reports that ``user`` may sign, oldest first."""
-    waiting = reporting.reports(user).filter(state=Report.State.REPORTED).order_by("created_at")
-    return [one for one in waiting if reporting.may_sign(user, one)]
+    return [one for one in reported(user).order_by("created_at") if reporting.may_sign(user, one)]
+
+
+def reported(user: User) -> QuerySet[Report]:
+    """Reports that nobody has signed, of those ``user`` may see."""
+    return reporting.reports(user).filter(state=Report.State.REPORTED)
 
 
 def remind(day: dt.date | None = None) -> int:

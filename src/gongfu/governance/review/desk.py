@@ -27,8 +27,12 @@ def to_judge(user: User) -> list[Assignment]:
     """Reviews ``user`` has to answer or to judge, the most urgent first."""
     if not judges.test(user, None):
         return []
-    found = judging.mine(user).sitting().filter(panel__state=Panel.State.OPEN)
-    return [one for one in found if not judging.score_of(one).locked]
+    return [one for one in sitting(user) if not judging.score_of(one).locked]
+
+
+def sitting(user: User) -> QuerySet[Assignment]:
+    """Places of ``user`` on panels that are at work."""
+    return judging.mine(user).sitting().filter(panel__state=Panel.State.OPEN)
 
 
 def panels(user: User) -> QuerySet[Panel]:
@@ -36,10 +40,15 @@ def panels(user: User) -> QuerySet[Panel]:
     return Panel.objects.filter(organisation__in=offices_of(user)).select_related("organisation")
 
 
+def undecided(user: User) -> QuerySet[Panel]:
+    """Those of them that are at work, or disagree."""
+    return panels(user).filter(state__in=(Panel.State.OPEN, Panel.State.DISAGREED))
+
+
 def waiting(user: User) -> list[Waiting]:
     """Panels of the user's offices that experts disagree on, that lack an expert, or whose deadline has passed."""
     found = []
-    for one in panels(user).filter(state__in=(Panel.State.OPEN, Panel.State.DISAGREED)):
+    for one in undecided(user):
         free, late = len(services.free_places(one)), timezone.now() > one.deadline
         if free or one.state == Panel.State.DISAGREED or late:
             found.append(Waiting(one, free, late))

@@ -198,12 +198,12 @@ def industries_of(prefixes: Iterable[str]) -> dict[str, str]:
     return {name: classes.division_of(code) for name, code in held}
 
 
-def waiting(user: User) -> int:
+def waiting(user: User) -> QuerySet[Application]:
     """Applications that stand still until ``user`` acts: in review for the operator, returned for an enterprise."""
     if is_platform_admin.test(user, None):
-        return Application.objects.filter(state=Application.State.SUBMITTED).count()
+        return Application.objects.filter(state=Application.State.SUBMITTED)
     own = [m.organisation_id for m in user.memberships_cached if can_edit.test(user, m.organisation)]
-    return Application.objects.filter(state=Application.State.RETURNED, organisation__in=own).count()
+    return Application.objects.filter(state=Application.State.RETURNED, organisation__in=own)
 
 
 def is_enterprise_member(user: User, _thing: object = None) -> bool:

@@ -331,9 +331,9 @@ def overview(user: User, scope: Organisation | None = None) -> Overview:
     )
 
 
-def refused(user: User) -> int:
-    """How many devices have a configuration that the gateway refuses."""
-    return _in_service(user, None).filter(connection=Device.Connection.REFUSED).count()
+def refused(user: User) -> QuerySet[Device]:
+    """Devices that have a configuration which the gateway refuses."""
+    return _in_service(user, None).filter(connection=Device.Connection.REFUSED)
 
 
 _OF_TILE = (

@@ -53,9 +53,14 @@ def overview(user: User) -> Overview:
     )
 
 
+def proposed_rules(user: User) -> QuerySet[EdgeRule]:
+    """Rules that wait for a second person."""
+    return EdgeRule.objects.visible_to(user).filter(state=EdgeRule.State.PROPOSED)
+
+
 def waiting_rules(user: User) -> int:
-    """How many rules wait for ``user`` to agree, or not, as the second person."""
-    found = EdgeRule.objects.visible_to(user).filter(state=EdgeRule.State.PROPOSED).select_related("organisation")
+    """How many of them wait for ``user`` to agree, or not."""
+    found = proposed_rules(user).select_related("organisation")
     return sum(agrees.test(user, rule) for rule in found[:_MOST_ASKED])
 
 

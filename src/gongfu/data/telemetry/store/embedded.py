@@ -29,7 +29,7 @@ _OPEN: Final[Callable[[str], Any]] = chdb.connect
 # Started with: what the whole process may hold. Caches and pools of a server are too large for a laptop.
 _OPTIONS: Final = {
     "max_server_memory_usage": 900_000_000,
-    "mark_cache_size": 32_000_000,
+    "mark_cache_size": 64_000_000,
     "uncompressed_cache_size": 0,
     "background_pool_size": 2,
     "background_schedule_pool_size": 4,
