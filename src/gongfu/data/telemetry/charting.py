@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gongfu.data.telemetry import queries, rules
@@ -73,37 +74,61 @@ def _rolled(
     found: dict[int, History] = {}
     for (step, until), some in jobs.items():
         span: dict[str, Value] = {"orgs": orgs, "series": some, "start": low, "end": until, "width": width}
-        rolled = dict(by_series(source.query_arrow(queries.ROLLED, {**span, "step": step}, orgs=orgs, threads=threads)))
-        if many := [one for one, part in rolled.items() if sum(_column(part, "n")) > points]:
+        rows = source.query_arrow(queries.ROLLED, {**span, "step": step}, orgs=orgs, threads=threads)
+        rolled = dict(by_series(rows))
+        if many := [one for one, part in rolled.items() if pc.sum(part.column("n")).as_py() > points]:
             newer: dict[int, pa.Table] = {}
             if until < high:
                 tail = {**span, "series": many, "start": until, "end": high}
                 newer = dict(by_series(source.query_arrow(queries.DOWN, tail, orgs=orgs, threads=threads)))
             for one in many:
-                parts = [_extremes(rolled[one])]
+                parts = [_extremes(_buckets(rolled[one], low, width, step))]
                 if one in newer:
                     parts.append(newer[one].select(["t", "x", "q"]))
                 found[one] = _history(one, pa.concat_tables(parts, promote_options="permissive"), width)
     return found
 
 
-def _extremes(buckets: pa.Table) -> pa.Table:
-    """Least and greatest of each bucket of :data:`queries.ROLLED` as points in time order."""
-    column = {name: buckets.column(name).to_numpy() for name in buckets.column_names if not name.endswith("_at")}
-    empty = column["finite"] == 0
-    two = ~empty & (column["least_x"] != column["greatest_x"])
+def _buckets(rows: pa.Table, low: int, width: int, step: int) -> dict[str, NDArray[Any]]:
+    """Roll-ups of one series by bucket of the chart: least and greatest, each with time (µs) and quality.
+
+    A row belongs to the bucket its beginning lies in, its extremes are drawn in its middle.
+    """
+    at = rows.column("at").to_numpy().astype(np.int64) * 1_000_000
+    good, worst = rows.column("good").to_numpy(), rows.column("worst").to_numpy()
+    middle, bucket = at + step * 500_000, (at - low) // width
+    heads = np.flatnonzero(np.diff(bucket, prepend=-1))
+    part = np.repeat(np.arange(len(heads)), np.diff(heads, append=len(at)))
+    found = {
+        "finite": np.add.reduceat(good.astype(np.int64), heads),
+        "first": middle[heads],
+        "worst": np.maximum.reduceat(worst, heads),
+    }
+    for name, none, extreme in (("least", np.inf, np.minimum), ("greatest", -np.inf, np.maximum)):
+        values = np.where(good > 0, rows.column(name).to_numpy(), none)
+        best = extreme.reduceat(values, heads)
+        equal = np.flatnonzero(values == best[part])
+        row = equal[np.unique(part[equal], return_index=True)[1]]
+        found |= {f"{name}_x": best, f"{name}_t": middle[row], f"{name}_q": worst[row]}
+    return found
+
+
+def _extremes(buckets: Mapping[str, NDArray[Any]]) -> pa.Table:
+    """Least and greatest of each of the :func:`_buckets` as points in time order."""
+    empty = buckets["finite"] == 0
+    two = ~empty & (buckets["least_x"] != buckets["greatest_x"])
     row = np.repeat(np.arange(len(two)), 1 + two)
     second = np.zeros(len(row), np.bool_)
     second[1:] = row[1:] == row[:-1]
-    late = column["least_t"] > column["greatest_t"]  # the least came after the greatest
+    late = buckets["least_t"] > buckets["greatest_t"]  # the least came after the greatest
     greatest = two[row] & (second != late[row])
-    t, x, q = (np.where(greatest, column[f"greatest_{k}"][row], column[f"least_{k}"][row]) for k in "txq")
+    t, x, q = (np.where(greatest, buckets[f"greatest_{k}"][row], buckets[f"least_{k}"][row]) for k in "txq")
     bare = empty[row]
     return pa.table(
         {
-            "t": np.where(bare, column["first"][row], t),
+            "t": np.where(bare, buckets["first"][row], t),
             "x": np.where(bare, np.nan, x),
-            "q": np.where(bare, column["worst_of"][row], q),
+            "q": np.where(bare, buckets["worst"][row], q),
         }
     )
 

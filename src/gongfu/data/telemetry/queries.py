@@ -32,21 +32,12 @@ DOWN: Final = (
     " [(least_at.1, least, least_at.2), (greatest_at.1, greatest, greatest_at.2)])) AS point"
     f" FROM ({_BUCKETS})) ORDER BY series, t"
 )
-# The same from roll-ups: a row belongs to the bucket its beginning lies in, its extremes are drawn in its middle.
-_ROLLED: Final = (
-    "SELECT series, intDiv(toUnixTimestamp64Micro(toDateTime64(start, 6, 'UTC')) - {start:Int64}, {width:Int64})"
-    " AS bucket, toInt64(toUnixTimestamp(start)) * 1000000 + {step:Int64} * 500000 AS middle, n AS rows_n, good,"
-    " least, greatest, worst FROM rollups FINAL WHERE org IN {orgs:Array(UInt32)}"
-    " AND series IN {series:Array(UInt32)} AND step = {step:UInt32} AND n > 0"
-    " AND start >= fromUnixTimestamp64Micro({start:Int64}) AND start < fromUnixTimestamp64Micro({end:Int64})"
-)
+# A short sentence: to read and plan a long one takes the engine longer than to fetch some thousand rows.
 ROLLED: Final = (
-    "SELECT series, sum(rows_n) AS n, sum(good) AS finite, max(worst) AS worst_of, min(middle) AS first,"
-    " argMinIf((middle, worst), least, good > 0) AS least_at, least_at.1 AS least_t, least_at.2 AS least_q,"
-    " minIf(least, good > 0) AS least_x,"
-    " argMaxIf((middle, worst), greatest, good > 0) AS greatest_at, greatest_at.1 AS greatest_t,"
-    " greatest_at.2 AS greatest_q, maxIf(greatest, good > 0) AS greatest_x"
-    f" FROM ({_ROLLED}) GROUP BY series, bucket ORDER BY series, bucket"
+    "SELECT series, toUnixTimestamp(start) AS at, n, good, least, greatest, worst FROM rollups FINAL"
+    " WHERE org IN {orgs:Array(UInt32)} AND series IN {series:Array(UInt32)} AND step = {step:UInt32} AND n > 0"
+    " AND start >= fromUnixTimestamp64Micro({start:Int64}) AND start < fromUnixTimestamp64Micro({end:Int64})"
+    " ORDER BY series, at"
 )
 # Since when roll-ups lack something of each series, and which of them have roll-ups of a second.
 PENDING: Final = (

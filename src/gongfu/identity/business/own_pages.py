@@ -80,7 +80,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
         "full": sorted(full, key=lambda contract: -contract.use.share)[:TOP],
         "applications": _queue(user)[:TOP],
         "is_operator": is_platform_admin.test(user, None),
-        "waiting": services.waiting(user),
+        "waiting": services.waiting(user).count(),
     }
     part = request.headers.get("HX-Target") == "overview"
     return render(request, "business/_overview.html" if part else "business/overview.html", context)

@@ -92,7 +92,7 @@ def _save_grant(grant: Grant, user: User, new: bool) -> None:
 
 def _applications_lead(request: HttpRequest) -> str:
     user = accounts.user_of(request)
-    number = services.waiting(user)
+    number = services.waiting(user).count()
     if is_platform_admin.test(user, None):
         return ngettext("%(n)d application waits for review", "%(n)d applications wait for review", number) % {
             "n": number
