@@ -117,7 +117,7 @@ DOORS = {
     "governance.support": {
         *("services", "versions", "rules", "schemes", "figures", "demonstration", "models", "permissions"),
     },
-    "governance.assessments": {"services", "demonstration"},
+    "governance.assessments": {"services", "due", "demonstration"},
     "governance.documents": {"services", "model", "drawing", "page"},
     "governance.applications": {"services", "due", "periodic", "demonstration"},
     "governance.indicators": {"services", "due", "periodic", "demonstration"},

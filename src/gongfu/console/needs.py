@@ -13,9 +13,8 @@ from django.views.decorators.http import require_GET
 
 from gongfu.data.alarms import services as alarms
 from gongfu.governance.applications import due as support
-from gongfu.governance.assessments import services as assessments
+from gongfu.governance.assessments import due as assessments
 from gongfu.governance.indicators import due as figures
-from gongfu.governance.indicators import reporting
 from gongfu.governance.review import desk as reviews
 from gongfu.identity.business import services as business
 from gongfu.kernel import queries
@@ -39,7 +38,7 @@ def needs(user: User) -> list[Need]:
     """Whatever waits for ``user``; people who may only read are never asked."""
     kinds = {
         _waiting_alarms: alarms.unacknowledged(user),
-        _due_figures: reporting.assignments(user),
+        _due_figures: figures.assigned(user),
         _waiting_figures: figures.reported(user),
         _due_applications: support.late_or_today(user),
         _asked_opinions: support.unanswered(user),

@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils.translation import override
 
-from gongfu.governance.assessments import attaching, papers, questions, reading, reviewing, scoring, services
+from gongfu.governance.assessments import attaching, due, papers, questions, reading, reviewing, scoring, services
 from gongfu.governance.assessments.models import Answer, Assessment, Evidence, Provider, Weighting
 from gongfu.governance.assessments.scoring import Given
 from gongfu.identity.registry import services as registry
@@ -318,7 +318,7 @@ def test_a_diagnostician_reviews_what_an_official_entrusts(
     with pytest.raises(Forbidden):
         reviewing.entrust(expert, made, "spy")
     assert signed_in(expert).get(where).status_code == 200
-    assert [one.pk for one in services.waiting_for(expert)] == [made.pk]
+    assert [one.pk for one in due.waiting_for(expert)] == [made.pk]
     other = services.hand_in(spy, filled(spy, rival), office)
     assert signed_in(expert).get(f"/governance/assessments/{other.pk}/review/").status_code == 404
     assert signed_in(expert).post(where, {"do": "accept"}).status_code == 302

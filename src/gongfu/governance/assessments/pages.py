@@ -11,6 +11,7 @@ from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from gongfu.governance.assessments import (
+    due,
     office_pages,
     papers,
     questions,
@@ -50,7 +51,7 @@ def home_page(request: HttpRequest) -> HttpResponse:
         "offered": [_offer(one, owner) for one in _offered()],
         "open": own.filter(state__in=[State.DRAFT, State.RETURNED]),
         "past": [_row(one) for one in own.exclude(state__in=[State.DRAFT, State.RETURNED])[:30]],
-        "waiting": services.waiting_for(user)[:50],
+        "waiting": due.waiting_for(user)[:50],
         "official": keeps_ledger.test(user, None),
         "handed_in": [_row(one) for one in known.filter(office__in=_offices(user)).order_by("-submitted_at")[:30]],
         "industries": classes.industries(get_language() or ""),

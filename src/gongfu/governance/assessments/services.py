@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from gongfu.governance.assessments import measured, questions, scoring
 from gongfu.governance.assessments.models import Answer, Assessment, Size, Weighting
 from gongfu.governance.assessments.questions import Questionnaire
 from gongfu.governance.assessments.scoring import Given, Result
-from gongfu.governance.support.permissions import OFFICE, keeps_ledger, offices_of
+from gongfu.governance.support.permissions import OFFICE, keeps_ledger
 from gongfu.identity.business import classes
 from gongfu.kernel.accounts.models import Organisation, User
 from gongfu.kernel.accounts.permissions import can_edit, can_operate
@@ -367,62 +367,6 @@ def take_back(user: User, assessment: Assessment) -> Assessment:
         fresh.save()
         audit.record(user, "take_back", fresh, before=before, after=audit.state(fresh))
     return fresh
-
-
-def waiting_for(user: User) -> QuerySet[Assessment]:
-    """What waits for the review of ``user``."""
-    return assessments(user).filter(_to_review(user))
-
-
-def _to_review(user: User) -> Q:
-    """Handed in to an office of ``user`` or to oneself, of others and by others; all of it may be seen."""
-    held = [one.organisation_id for one in user.memberships_cached]
-    asked = Q(office__in=[one.pk for one in offices_of(user)]) | Q(diagnostician=user)
-    by_others = ~Q(organisation__in=held) & (Q(submitted_by=None) | ~Q(submitted_by=user))
-    return asked & Q(state=State.SUBMITTED) & by_others
-
-
-def unfinished(user: User) -> QuerySet[Assessment]:
-    """Drafts and what was sent back, of the organisations in which ``user`` may answer."""
-    return assessments(user).filter(_to_finish(user))
-
-
-def _to_finish(user: User) -> Q:
-    held = [one.organisation_id for one in user.memberships_cached if can_operate.test(user, one.organisation)]
-    return Q(organisation__in=held, state__in=[State.DRAFT, State.RETURNED])
-
-
-def unsettled(user: User) -> QuerySet[Assessment]:
-    """What waits for the review of ``user``, and what is unfinished."""
-    return Assessment.objects.filter(_to_review(user) | _to_finish(user))
-
-
-def to_do(user: User) -> tuple[int, int]:
-    """How many wait for the review of ``user``, and how many are unfinished; one question."""
-    states = list(unsettled(user).values_list("state", flat=True))
-    waiting = states.count(State.SUBMITTED)
-    return waiting, len(states) - waiting
-
-
-def due_for(user: User) -> list[Organisation]:
-    """Enterprises that were assessed in an earlier year and not yet in this one: 定期开展 (青浦计划 三(三)8)."""
-    held = [one.organisation for one in user.memberships_cached if can_operate.test(user, one.organisation)]
-    rows = _integrations(held).values_list("organisation", "year", "total")
-    this_year = {key for key, year, _ in rows if year == today().year}
-    before = {key for key, year, total in rows if year < today().year and total is not None}
-    return [one for one in dict.fromkeys(held) if one.pk in before - this_year]
-
-
-def _integrations(held: Iterable[Organisation]) -> QuerySet[Assessment]:
-    """Of this year and before."""
-    found = Assessment.objects.filter(organisation__in=held, questionnaire__startswith=f"{INTEGRATION}-")
-    return found.filter(year__lte=today().year)
-
-
-def earlier(user: User) -> QuerySet[Assessment]:
-    """Assessments of an earlier year of the organisations in which ``user`` may answer."""
-    held = [one.organisation for one in user.memberships_cached if can_operate.test(user, one.organisation)]
-    return _integrations(held).filter(year__lt=today().year)
 
 
 def weigh(

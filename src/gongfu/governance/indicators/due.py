@@ -71,6 +71,11 @@ def waiting_for(user: User) -> list[Report]:
     return [one for one in reported(user).order_by("created_at") if reporting.may_sign(user, one)]
 
 
+def assigned(user: User) -> QuerySet[Assignment]:
+    """Whoever reports what, of those ``user`` may see."""
+    return reporting.assignments(user)
+
+
 def reported(user: User) -> QuerySet[Report]:
     """Reports that nobody has signed, of those ``user`` may see."""
     return reporting.reports(user).filter(state=Report.State.REPORTED)
