@@ -24,8 +24,7 @@ def _to_review(user: User) -> Q:
     """Handed in to an office of ``user`` or to oneself, of others and by others; all of it may be seen."""
     held = [one.organisation_id for one in user.memberships_cached]
     asked = Q(office__in=[one.pk for one in offices_of(user)]) | Q(diagnostician=user)
-    by_others = ~Q(organisation__in=held) & (Q(submitted_by=None) | ~Q(submitted_by=user))
-    return asked & Q(state=State.SUBMITTED) & by_others
+    return asked & Q(state=State.SUBMITTED) & ~Q(organisation__in=held) & ~Q(submitted_by=user)
 
 
 def _to_finish(user: User) -> Q:
