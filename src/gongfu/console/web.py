@@ -10,7 +10,7 @@ import socket
 
 import uvicorn
 
-from gongfu.console import workers
+from gongfu.console import heads, workers
 from gongfu.kernel import ops, process
 from gongfu.kernel.settings import Settings
 
@@ -54,6 +54,7 @@ def work(settings: Settings, sockets: list[socket.socket], number: int) -> None:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                http=heads.bounded(),
                 proxy_headers=True,
                 forwarded_allow_ips="127.0.0.1",
                 timeout_graceful_shutdown=DRAIN_S,

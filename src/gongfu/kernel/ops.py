@@ -124,6 +124,7 @@ async def serve(application: App, sock: socket.socket, *, drain: float = 5.0) ->
             log_config=None,
             access_log=False,
             server_header=False,
+            http="h11",  # the parser in C takes no address of more than 64 KiB
             h11_max_incomplete_event_size=_REQUEST_LINE,
             timeout_graceful_shutdown=int(drain),
         )

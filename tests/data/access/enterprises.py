@@ -79,7 +79,9 @@ class Served:
         self._sock.bind(("127.0.0.1", 0))
         self._sock.listen(64)
         self.port: int = self._sock.getsockname()[1]
-        config = uvicorn.Config(application, lifespan="off", log_config=None, h11_max_incomplete_event_size=2**20)
+        config = uvicorn.Config(
+            application, lifespan="off", log_config=None, http="h11", h11_max_incomplete_event_size=2**20
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._server.serve(sockets=[self._sock])), daemon=True
